@@ -1,0 +1,353 @@
+"""Reads config.yaml and the environment into one frozen Config, and reports every problem at once with its key.
+
+The file is `TRUEUP_CONFIG`, else `config.yaml` in the folder where trueup starts, else none. A variable
+`TRUEUP__SECTION__KEY` goes before the file, `TRUEUP_HOME` before `home`. Secrets stand in neither: a key that ends
+in `_env` names the variable that holds one. Only trueup.py reads this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from billing.dialects import DIALECTS, Dialect, dialect_of
+from billing.money import Rounding
+from billing.periods import parse_duration
+from integrations import catalogue
+
+PREFIX = "TRUEUP__"
+
+
+RANKING_RATES = """
+    USD=1 EUR=1.1 GBP=1.3 CHF=1.15 CAD=0.73 AUD=0.66 NZD=0.6 SEK=0.1 NOK=0.1 DKK=0.15 PLN=0.26 CZK=0.045 HUF=0.0028
+    JPY=0.0067 KRW=0.00073 CNY=0.14 INR=0.012 SGD=0.75 HKD=0.13 AED=0.27 SAR=0.27 ILS=0.27 ZAR=0.055 BRL=0.19
+    MXN=0.055 CLP=0.0011 KWD=3.25 BHD=2.65 JOD=1.41 OMR=2.6 TND=0.32 VND=0.00004
+"""
+"""About what one unit of a currency was worth in 2026, beside the others: only the order of the inbox goes by it."""
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; `problems` are all of them, one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _duration(value: object) -> object:
+    """An ISO 8601 duration as a length of time; calendar months count as their mean."""
+    return timedelta(seconds=parse_duration(value).mean_seconds) if isinstance(value, str) else value
+
+
+def _exact(value: object) -> object:
+    """YAML reads 1.08 as a float; its shortest digits are what was written."""
+    return str(value) if isinstance(value, float) else value
+
+
+Length = Annotated[timedelta, BeforeValidator(_duration)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Rate = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=Decimal(1_000_000))]
+Amount = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+
+
+class Operational(_Section):
+    """Where signals, runs and everything that people do are kept."""
+
+    url: str | None = Field(default=None, pattern=r"^(sqlite|postgresql)://")
+
+
+class Warehouse(_Section):
+    """Where the books are kept: a DuckLake catalog, and the place of its files."""
+
+    catalog: str | None = Field(default=None, pattern=r"^(sqlite|postgres):")
+    data_path: str | None = None
+
+
+FILES = "files"
+"""The kind of what `trueup import` brings in: not pulled."""
+
+
+def _known_kind(kind: str) -> str:
+    known = [*catalogue.kinds(), FILES]
+    if kind not in known:
+        raise ValueError(f"there is no integration {kind!r}; there are {', '.join(sorted(known))}")
+    return kind
+
+
+class Integration(_Section):
+    """One system that records come from. What is not named here are settings that its kind declares."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: Annotated[str, AfterValidator(_known_kind)] = Field(
+        validation_alias=AliasChoices("kind", "type"), description="Which integration; `type` says the same."
+    )
+    api_key_env: str | None = Field(default=None, description="The variable that holds the key.")
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    requests_per_second: float | None = Field(default=None, gt=0)
+    dialect: Literal[tuple(DIALECTS)] | None = Field(  # type: ignore[valid-type]
+        default=None, description="How the system bills, as docs/dialects.md lists; null: as systems of its type do."
+    )
+    rounding: Rounding | None = Field(default=None, description="Where amounts between two minor units go.")
+    every: Length | None = Field(default=None, description="How often `trueup serve` syncs it; null: by hand.")
+    stale_after: Length | None = Field(default=None, description="Older data resolves no signal; null: any age.")
+    writes: bool = Field(default=False, description="Whether approved actions may write there: the kill switch.")
+
+    @model_validator(mode="after")
+    def _only_settings_of_its_kind(self) -> Integration:
+        unknown = [key for key in self.more if key not in self._declared]
+        if unknown:
+            found = [InitErrorDetails(type="extra_forbidden", loc=(key,), input=None) for key in unknown]
+            raise ValidationError.from_exception_data("Integration", found)
+        return self
+
+    @property
+    def more(self) -> Mapping[str, Any]:
+        """The settings that its kind declares."""
+        return self.model_extra or {}
+
+    @property
+    def _declared(self) -> set[str]:
+        if self.kind == FILES:
+            return set()
+        found = catalogue.find(self.kind).capabilities
+        return {*found.settings, *(f"{secret}_env" for secret in found.secrets)}
+
+    def settings(self, name: str, environment: Mapping[str, str]) -> dict[str, object]:
+        """What `from_config` of its kind gets, secrets in place of the variables that hold them. Raises ConfigError."""
+        secrets = dict.fromkeys(f"{secret}_env" for secret in catalogue.find(self.kind).capabilities.secrets)
+        named = {**self.more, "api_key_env": self.api_key_env}
+        secrets |= {key: value for key, value in named.items() if key.endswith("_env") and (value or key in secrets)}
+        missing = [
+            f"integrations.{name}.{key}: "
+            + (f"set the environment variable {variable}" if variable else "name the variable that holds it")
+            for key, variable in secrets.items()
+            if not variable or not environment.get(variable)
+        ]
+        if missing:
+            raise ConfigError(missing)
+        plain = {key: value for key, value in self.more.items() if not key.endswith("_env")}
+        plain |= {"base_url": self.base_url, "requests_per_second": self.requests_per_second}
+        return plain | {key.removesuffix("_env"): environment[str(name)] for key, name in secrets.items()}
+
+
+class Remediation(_Section):
+    """Who may approve what."""
+
+    approval_limit: dict[Currency, Amount] = Field(
+        default={}, description="Above it, per currency, the proposer is not the approver."
+    )
+
+
+class Gate(_Section):
+    """What happens to drafts that a blocking signal names."""
+
+    hold: Literal["manual", "automatic"] = "manual"
+    approved_by: str | None = Field(default=None, description="Who gave the standing approval for automatic holds.")
+    longest: Length = Field(default=timedelta(days=3), description="A hold that lasts longer is told as expired.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Gate:
+        if self.hold == "automatic" and not self.approved_by:
+            raise ValueError("automatic holds need approved_by: who gave the standing approval")
+        return self
+
+
+class Detect(_Section):
+    """How patient detection is."""
+
+    clear_after: int = Field(default=2, ge=1, le=100, description="Complete runs without it until a signal resolves.")
+    cooldown: Length = Field(default=timedelta(days=14), description="A signal found again within it reopens.")
+    time_limit: Length = Field(default=timedelta(minutes=5), description="A rule that takes longer fails by itself.")
+    memory_limit: str | None = Field(
+        default=None, pattern=r"^[1-9]\d{0,4}[MG]iB$", description="What one rule may hold in memory."
+    )
+
+
+class Schedule(_Section):
+    """What `trueup serve` does by itself."""
+
+    enabled: bool = True
+    tick_seconds: int = Field(default=30, ge=1, le=3600, description="How often it looks for rules that are due.")
+
+
+class Web(_Section):
+    """Where the console answers."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    https: bool = Field(default=False, description="Behind https: cookies are only sent over it.")
+    secret_env: str | None = Field(default=None, description="The variable with the key that signs cookies.")
+    events_token_env: str | None = Field(default=None, description="The variable with the token for /api/v1/events.")
+
+
+def _usual_rates() -> dict[str, Decimal]:
+    return {code: Decimal(rate) for code, _, rate in (pair.partition("=") for pair in RANKING_RATES.split())}
+
+
+def _beside_usual(value: object) -> object:
+    """The configured rates, and the usual ones of the other currencies."""
+    return {**_usual_rates(), **value} if isinstance(value, dict) else value
+
+
+class Config(_Section):
+    """Everything that can be set."""
+
+    home: Path = Path(".trueup")
+    operational: Operational = Operational()
+    warehouse: Warehouse = Warehouse()
+    rules: Path = Path(__file__).parent / "rules"
+    integrations: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], Integration] = {}
+    detect: Detect = Detect()
+    ranking_rates: Annotated[dict[Currency, Rate], BeforeValidator(_beside_usual)] = Field(default_factory=_usual_rates)
+    remediation: Remediation = Remediation()
+    gate: Gate = Gate()
+    schedule: Schedule = Schedule()
+    web: Web = Web()
+
+    @cached_property
+    def place(self) -> Path:
+        """The home, absolute."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def operational_url(self) -> str:
+        """The operational store's address: SQLite in the home unless another is configured."""
+        return self.operational.url or f"sqlite:///{self.place / 'operational.sqlite'}"
+
+    @property
+    def catalog(self) -> str:
+        """The DuckLake catalog: SQLite in the home unless another is configured."""
+        return self.warehouse.catalog or f"sqlite:{self.place / 'warehouse' / 'catalog.sqlite'}"
+
+    @property
+    def data_path(self) -> str:
+        """Where the lake's files go: into the home unless another place is configured."""
+        return self.warehouse.data_path or str(self.place / "warehouse" / "files")
+
+    @property
+    def dialects(self) -> dict[str, Dialect]:
+        """How each integration bills: as configured, else as systems of its type do, else as one of its name."""
+        spoken = {name: dialect_of(each.dialect or _system(name, each)) for name, each in self.integrations.items()}
+        rounding = {name: each.rounding for name, each in self.integrations.items() if each.rounding}
+        return spoken | {name: replace(spoken[name], rounding=mode) for name, mode in rounding.items()}
+
+    @property
+    def pulled(self) -> list[str]:
+        """The integrations that are pulled by `trueup sync`."""
+        return [name for name, each in self.integrations.items() if each.kind != FILES]
+
+    @property
+    def rhythms(self) -> dict[str, timedelta]:
+        """How often each integration is synced by `trueup serve`."""
+        return {name: each.every for name, each in self.integrations.items() if each.every and each.kind != FILES}
+
+    @property
+    def stale_limits(self) -> dict[str, timedelta | None]:
+        """How old the data of each configured integration may be."""
+        return {name: each.stale_after for name, each in self.integrations.items()}
+
+
+def _system(name: str, integration: Integration) -> str:
+    """The billing system behind an integration; files are named for theirs."""
+    return name if integration.kind == FILES else catalogue.find(integration.kind).capabilities.dialect
+
+
+def load(environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration of this process. Raises ConfigError with every problem, each naming its key or variable."""
+    given = os.environ if environment is None else environment
+    path = _file(given)
+    values = _read(path) if path else {}
+    named = dict(_variables(given))
+    for keys, value in named.items():
+        _set(values, keys, value, given)
+    if "TRUEUP_HOME" in given:
+        values["home"] = given["TRUEUP_HOME"]
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError([_problem(dict(found), named, path) for found in error.errors()]) from None
+
+
+def source(environment: Mapping[str, str] | None = None) -> Path | None:
+    """The file that the configuration was read from; None when there is none."""
+    return _file(os.environ if environment is None else environment)
+
+
+def _file(given: Mapping[str, str]) -> Path | None:
+    if "TRUEUP_CONFIG" in given:
+        path = Path(given["TRUEUP_CONFIG"])
+        if not path.is_file():
+            raise ConfigError([f"TRUEUP_CONFIG: there is no file {path}"])
+        return path
+    usual = Path("config.yaml")
+    return usual if usual.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError([f"{path}: {' '.join(str(error).split())}"]) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError([f"{path}: must be a map of sections, for example home: ./.trueup"])
+    return values
+
+
+def _variables(given: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each TRUEUP__A__B as its keys and the variable's name; currencies keep their upper case."""
+    for name in sorted(given):
+        if name.startswith(PREFIX):
+            keys = name.removeprefix(PREFIX).lower().split("__")
+            yield tuple(key.upper() if _is_currency(keys, at) else key for at, key in enumerate(keys)), name
+
+
+def _is_currency(keys: Sequence[str], at: int) -> bool:
+    return (keys[0] == "ranking_rates" and at == 1) or (list(keys[:2]) == ["remediation", "approval_limit"] and at == 2)
+
+
+def _set(values: dict[str, Any], keys: tuple[str, ...], name: str, given: Mapping[str, str]) -> None:
+    place = values
+    for key in keys[:-1]:
+        inner = place.get(key)
+        place[key] = place = dict(inner) if isinstance(inner, dict) else {}
+    place[keys[-1]] = None if given[name] == "" else given[name]
+
+
+def _problem(found: Mapping[str, Any], named: Mapping[tuple[str, ...], str], path: Path | None) -> str:
+    """One of pydantic's errors in one line: the key or the variable, what is wrong, and what stands there."""
+    keys = tuple(str(part) for part in found["loc"] if part != "[key]")
+    where = named.get(keys) or next((named[known] for known in named if known[: len(keys)] == keys), None)
+    key = ".".join(keys)
+    place = where or ("TRUEUP_HOME" if key == "home" else f"{path or 'config'}: {key}")
+    if found["type"] == "extra_forbidden":
+        return f"{place}: there is no such setting"
+    if found["type"] == "value_error":
+        return f"{place}: {str(found['msg']).removeprefix('Value error, ')}"
+    shown = "" if found["type"] == "missing" else f", not {found['input']!r}"
+    return f"{place}: {found['msg'][0].lower()}{found['msg'][1:]}{shown}"

@@ -1,0 +1,141 @@
+"""The commands that keep nothing: signals, one signal, runs.
+
+They work with whatever the command line opened, told here as a protocol.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from detector import inbox, ledger, report, terminal, versions
+from detector.cycle import Clock
+from detector.rules import Rule, RuleProblem
+from detector.terminal import JSON
+from store import operational
+from store.operational_tables import SignalEntity
+from store.warehouse import Warehouse
+
+SHOWN = 50
+"""Signals that the table lists unless --limit says otherwise; JSON and CSV list all."""
+
+
+class Opened(Protocol):
+    """What the command line opened."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def warehouse(self) -> Warehouse: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def catalogue(self) -> tuple[list[Rule], list[RuleProblem]]: ...
+    def rules(self, names: Sequence[str]) -> list[Rule]: ...
+
+
+def _filters(command: Any) -> Any:
+    """The options that choose signals, as the console's address does."""
+    for option in reversed(
+        (
+            click.option("--status", default="open", show_default=True, help="open, any, or one status."),
+            click.option("--rule", multiple=True, help="Name of a rule."),
+            click.option("--code", multiple=True, help="A fault of the rules, for example TU-19."),
+            click.option("--severity", multiple=True),
+            click.option("--category", multiple=True),
+            click.option("--integration", multiple=True),
+            click.option("--assignee", multiple=True),
+            click.option("--customer", default="", help="Id of a customer."),
+            click.option("--entity", default="", help="Id of any record that the signals name."),
+            click.option("--q", default="", help="Text in title, customer or id."),
+            click.option("--sort", default="risk", show_default=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_filters
+@click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="Lines of the table.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line per signal and currency.")
+@JSON
+@click.pass_obj
+def signals(home: Opened, /, limit: int, as_csv: bool, as_json: bool, **chosen: Any) -> None:
+    """The signals, those first that cost most if nobody acts."""
+    try:
+        wanted = inbox.Filter(view="every", **chosen)
+    except inbox.BadFilter as error:
+        raise click.UsageError(f"--{error}") from None
+    with operational.reading(home.engine) as session:
+        now = home.clock()
+        if as_json:
+            terminal.answer_all(inbox.export(session, wanted, now))
+        elif as_csv:
+            report.write_csv(sys.stdout, inbox.export(session, wanted, now))
+        else:
+            page = inbox.page(session, wanted, now, limit)
+            terminal.show(report.signal_table(page.items))
+            click.echo(f"{len(page.items)} of {page.total} signals; {report.totals(page.totals)}")
+
+
+@click.command()
+@click.option("--rule", default="", help="Only of this rule.")
+@click.option("--status", default="", type=click.Choice(["", *ledger.STATUSES]), help="Only those that ended so.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="The newest so many.")
+@JSON
+@click.pass_obj
+def runs(home: Opened, rule: str, status: str, limit: int, as_json: bool) -> None:
+    """What ran, when, why, on which snapshot, how long, and what was skipped and why; the newest first."""
+    if rule:
+        (chosen,) = home.rules([rule])[:1]
+        rule = chosen.name
+    with operational.reading(home.engine) as session:
+        found = ledger.page(session, rule=rule, status=status, limit=limit)
+        if as_json:
+            terminal.answer([ledger.as_json(run) for run in found.runs])
+        else:
+            terminal.show(report.run_table(found.runs))
+            click.echo(f"{len(found.runs)} runs{'; --limit shows more' if found.next else ''}")
+
+
+@click.group("signal")
+def one_signal() -> None:
+    """One signal."""
+
+
+@one_signal.command("show")
+@click.argument("signal_id", metavar="ID")
+@JSON
+@click.pass_obj
+def show_signal(home: Opened, signal_id: str, as_json: bool) -> None:
+    """One signal with its records, evidence, timeline and advice."""
+    number = inbox.number(signal_id)
+    with operational.reading(home.engine) as session:
+        detail = inbox.signal(session, number) if number is not None else None
+        if detail is None:
+            raise click.UsageError(f"there is no signal {signal_id}; trueup signals lists them")
+        rule = next((rule for rule in home.catalogue[0] if rule.name == detail.signal.rule), None)
+        advice = report.advice(rule)
+        if as_json:
+            version = versions.of_hash(session, detail.signal.rule, detail.run.rule_hash)
+            records = _all_entities(session, detail.signal.id)
+            terminal.answer(report.signal_json(detail, records, advice, version.number if version else None))
+        else:
+            click.echo("\n".join(report.signal_text(detail, advice)))
+
+
+def _all_entities(session: Session, signal_id: int) -> Iterator[SignalEntity]:
+    after = ""
+    for _ in itertools.count():
+        page = inbox.entities(session, signal_id, after=after, limit=1000)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next

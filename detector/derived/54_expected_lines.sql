@@ -1,0 +1,53 @@
+-- expected_lines: what every usage and recurring line should be, by its usage or subscribed number and its price.
+-- in: line_ratings, credit_shares
+-- grain: one row per usage or recurring line of a non-void invoice
+-- columns:
+--   integration VARCHAR                      the source of the line
+--   line_no INTEGER                          the line's number in live_lines
+--   line_id VARCHAR                          the line
+--   invoice_id VARCHAR                       its invoice
+--   item_no INTEGER                          its item's number in terms
+--   item_id VARCHAR                          its item
+--   subscription_id VARCHAR                  its subscription
+--   customer_id VARCHAR                      its customer
+--   price_id VARCHAR                         the item's price: the one that should have been charged
+--   override_id VARCHAR                      the customer's override of it that holds
+--   meter_id VARCHAR                         the meter
+--   model VARCHAR                            the price model
+--   price STRUCT                             the price that holds at the period's start, as rate() reads it
+--   currency VARCHAR                         the invoice's currency
+--   exponent INTEGER                         digits of its minor unit
+--   kind VARCHAR                             usage or recurring
+--   period_start TIMESTAMP                   the line's period
+--   period_end TIMESTAMP                     its end, which is not part of it
+--   rated BOOLEAN                            expected_amount could be worked out
+--   reason VARCHAR                           why not: unknown_item, missing_price, currency_mismatch, a problem of the price ...
+--   cutoff_at TIMESTAMP                      when the line's usage was taken: recorded_at of its report, else the invoice's creation
+--   metered DECIMAL(38,9)                    all accepted usage of the period; recurring lines: the subscribed number
+--   metered_events BIGINT                    the number of events in it
+--   metered_at_cutoff DECIMAL(38,9)          the usage received by the cut-off
+--   late_quantity DECIMAL(38,9)              the usage received after it
+--   billed_quantity DECIMAL(27,9)            what the line charges, in metered units
+--   prior_quantity DECIMAL(38,9)             usage on the period's earlier lines, as metered; NULL: the line is the first
+--   prior_billed DECIMAL(38,9)               the same as billed
+--   expected_amount DECIMAL(18,4)            metered, rated
+--   repriced_amount DECIMAL(18,4)            billed_quantity, rated under the price that should have been charged
+--   expected_unit_amount DECIMAL(27,12)      the unit price that should have been charged; NULL for tiered prices
+--   other_mode_amount DECIMAL(18,4)          billed_quantity with the tiers read in the other mode; only where amount is not repriced_amount
+--   shift_up_amount DECIMAL(18,4)            billed_quantity with every tier bound one unit higher; likewise
+--   shift_down_amount DECIMAL(18,4)          billed_quantity with every tier bound one unit lower; likewise
+--   full_amount DECIMAL(18,4)                recurring lines: the billed number for a whole period
+--   second_amount DECIMAL(18,4)              recurring lines: its part for the line's period by the second
+--   day_amount DECIMAL(18,4)                 recurring lines: its part by local calendar days
+--   expected_discount DECIMAL(18,4)          what its discounts take off: percentages, each on the remainder, then fixed amounts
+--   expected_net DECIMAL(18,4)               expected_amount less expected_discount
+--   amount DECIMAL(18,4)                     as billed, before discount
+--   discount_amount DECIMAL(18,4)            as billed
+--   proration BOOLEAN                        the line charges or credits a part of a period
+--   credited DECIMAL(18,4)                   credit notes for the line, its share of its invoice's notes included
+--   net DECIMAL(18,4)                        amount less discount_amount and credited
+CREATE OR REPLACE TEMP VIEW expected_lines AS
+SELECT r.*, coalesce(c.credited, 0) AS credited,
+    CAST(r.amount - r.discount_amount - coalesce(c.credited, 0) AS DECIMAL(18, 4)) AS net
+FROM line_ratings AS r
+LEFT JOIN credit_shares AS c ON c.line_no = r.line_no;

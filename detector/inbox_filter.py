@@ -1,0 +1,182 @@
+"""Which signals somebody wants to see, as one value that an address, a command or a test can spell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, and_, false, not_, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from store.operational_tables import Signal, SignalEntity, SignalText
+
+URGENT = timedelta(hours=24)
+"""A signal is urgent while one of its drafts becomes final within this time."""
+
+VIEWS = ("inbox", "mine", "unassigned", "urgent", "snoozed", "every")
+STATUSES = (
+    "open",
+    "any",
+    "unhandled",
+    "triaged",
+    "in_progress",
+    "awaiting_external",
+    "resolved",
+    "suppressed",
+    "false_positive",
+)
+SORTS: Mapping[str, InstrumentedAttribute[Any]] = {
+    "risk": Signal.rank_amount,  # urgent ones first
+    "amount": Signal.rank_amount,
+    "severity": Signal.severity_rank,
+    "last_seen": Signal.last_seen,
+    "first_seen": Signal.first_seen,
+}
+FACETS: Mapping[str, InstrumentedAttribute[Any]] = {
+    "status": Signal.status,
+    "severity": Signal.severity,
+    "category": Signal.category,
+    "integration": Signal.integration,
+    "rule": Signal.rule,
+    "assignee": Signal.assignee,
+}
+GROUPS = ("cause", "customer", "rule")
+
+
+class BadFilter(ValueError):  # noqa: N818 (what is bad is the filter that a person or an address gave)
+    """A filter that cannot be used; the message names the field and what it may be."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which signals, in which order, from where on. Empty tuples and strings mean any.
+
+    `status` is `open` (not resolved, suppressed or false positive), `any`, or one status. Every view leaves out what
+    is snoozed, except `snoozed` itself and `every`. In `assignee` an empty string stands for nobody. `cause` is
+    `type:id`; `entity` is the id of any record that a signal names; `after` is the `next` of the page before.
+    """
+
+    view: str = "inbox"
+    status: str = "open"
+    severity: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    integration: tuple[str, ...] = ()
+    assignee: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    cause: str = ""
+    customer: str = ""
+    entity: str = ""
+    q: str = ""
+    me: str = ""
+    sort: str = "risk"
+    after: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises BadFilter for a view, status, sort or group that does not exist."""
+        choices = {"view": VIEWS, "status": STATUSES, "sort": tuple(SORTS), "group": ("", *GROUPS)}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                known = ", ".join(filter(None, allowed))
+                raise BadFilter(f"{name} cannot be {getattr(self, name)!r}; use one of {known}")
+
+
+def conditions(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    """What the filter asks of a row of `signals`."""
+    found = [*_view(wanted, now), *_status(wanted.status), *narrowing(wanted)]
+    for name, column in FACETS.items():
+        values: tuple[str, ...] = getattr(wanted, name) if name != "status" else ()
+        if values:
+            found.append(_one_of(column, values))
+    return found
+
+
+def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
+    """What the filter asks apart from view, status and facets: code, cause, customer, record, text."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.code:
+        found.append(Signal.code.in_(wanted.code))
+    if wanted.cause:
+        kind, _, key = wanted.cause.partition(":")
+        found += [Signal.cause_type == kind, Signal.cause_id == key]
+    if wanted.customer:
+        found.append(_names(SignalEntity.customer_id == wanted.customer))
+    if wanted.entity:
+        found.append(_names(SignalEntity.entity_id == wanted.entity))
+    if wanted.q.strip():
+        found.append(_search(wanted.q.strip()))
+    return found
+
+
+def urgent(now: datetime) -> ColumnElement[bool]:
+    """Signals with a draft that becomes final within URGENT; never null, so that it can be negated."""
+    return and_(Signal.finalizes_at.is_not(None), Signal.finalizes_at > now, Signal.finalizes_at <= now + URGENT)
+
+
+def asleep(now: datetime) -> ColumnElement[bool]:
+    """Signals that somebody snoozed and that have not woken; never null."""
+    return and_(Signal.snoozed_until.is_not(None), Signal.snoozed_until > now)
+
+
+def _view(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    match wanted.view:
+        case "every":
+            return []
+        case "snoozed":
+            return [asleep(now)]
+        case "mine":
+            return [not_(asleep(now)), Signal.assignee == wanted.me]
+        case "unassigned":
+            return [not_(asleep(now)), Signal.assignee.is_(None)]
+        case "urgent":
+            return [not_(asleep(now)), urgent(now)]
+    return [not_(asleep(now))]
+
+
+def _status(status: str) -> list[ColumnElement[bool]]:
+    if status == "any":
+        return []
+    if status == "open":
+        return [Signal.is_open.is_(True)]
+    return [Signal.status == status]
+
+
+def _one_of(column: InstrumentedAttribute[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
+    """The column is one of the values; an empty value is null."""
+    known = [value for value in values if value]
+    return or_(column.in_(known) if known else false(), column.is_(None) if "" in values else false())
+
+
+def _names(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return Signal.id.in_(select(SignalEntity.signal_id).where(condition))
+
+
+def _search(q: str) -> ColumnElement[bool]:
+    """SIG-n is that signal; the id of a record is every signal that names it; else text in title, customer or id."""
+    if q.upper().startswith("SIG-") and q[4:].isdigit():
+        return Signal.id == int(q[4:])
+    text = select(SignalText.signal_id).where(contains(SignalText.text, q.lower()))
+    return or_(Signal.id.in_(text), _names(SignalEntity.entity_id == q))
+
+
+class contains(FunctionElement[bool]):  # noqa: N801 (it is a function of SQL)
+    """Whether a text holds another: plain, without the patterns of LIKE, which are slower and would need escaping."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(contains, "sqlite")
+def _sqlite_contains(element: contains, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(contains, "postgresql")
+def _postgresql_contains(element: contains, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)}) > 0"

@@ -1,0 +1,155 @@
+"""How the command line listens and speaks: its common options, tables and JSON, and the progress of a job.
+
+While a job runs there is a bar on a terminal, and plain lines where there is none.
+
+What a command answers goes to standard output, what it says meanwhile to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_WIDEST = 10_000
+
+EVERY = 5.0
+"""Seconds between two plain lines of one job."""
+
+
+class JobFailed(Exception):  # noqa: N818 (named for what happened)
+    """A job did not do what it was asked to; the message says why, one line per reason."""
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant as RFC 3339; without a timezone it is UTC, without a time midnight."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The instant, aware. Fails with what is wrong and an example."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no instant; write 2026-11-01 or 2026-11-01T06:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Commands(click.Group):
+    """A group of commands of which each is imported when it is asked for, so that none waits for what others need.
+
+    `elsewhere` says where they are: name -> `module:command`.
+    """
+
+    def __init__(self, *args: Any, elsewhere: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.elsewhere = elsewhere
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, in order."""
+        return sorted([*super().list_commands(ctx), *self.elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in self.elsewhere:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = self.elsewhere[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+INSTANT = Instant()
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+class Bar:
+    """The progress of one job, part by part: `bar(done, total, part)`; `total` may be unknown."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int | None, part: str) -> None:
+        """Say how far `part` is."""
+        if self._progress is not None:
+            self._draw(self._progress, done, total, part)
+        elif time.monotonic() - self._said >= EVERY:
+            self._said = time.monotonic()
+            whole = f" of {total:,}" if total else ""
+            say(f"{part}: {done:,}{whole}")
+
+    def _draw(self, progress: Progress, done: int, total: int | None, part: str) -> None:
+        if part not in self._tasks:
+            self._tasks[part] = progress.add_task(part, total=total)
+        progress.update(self._tasks[part], completed=done, total=total)
+
+
+@contextmanager
+def progress() -> Iterator[Bar]:
+    """A bar for the block: drawn on a terminal, a line every few seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield Bar(None)
+        return
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), TextColumn("{task.completed:>12,.0f}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as drawn:
+        yield Bar(drawn)
+
+
+def say(text: str) -> None:
+    """One line about what is going on."""
+    click.echo(text, err=True)
+
+
+def complain(lines: Sequence[str], code: int) -> int:
+    """What went wrong, line by line; returns the exit code."""
+    for line in lines:
+        say(f"trueup: {line}")
+    return code
+
+
+def answer(value: Any) -> None:
+    """JSON and nothing else on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def answer_all(values: Iterable[Any]) -> None:
+    """A JSON array on standard output, written as its members come."""
+    before = "["
+    for value in values:
+        click.echo(before + json.dumps(value, indent=2, ensure_ascii=False), nl=False)
+        before = ",\n"
+    click.echo("]" if before != "[" else "[]")
+
+
+def show(table: Table) -> None:
+    """A table on standard output: as wide as the terminal, and one line per row where there is none."""
+    terminal = sys.stdout.isatty()
+    out = Console(file=sys.stdout, width=None if terminal else _WIDEST, highlight=False, markup=False, emoji=False)
+    if terminal:
+        out.print(table)
+        return
+    with out.capture() as drawn:
+        out.print(table)
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def columns(*names: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table with these columns; those in `right` hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table

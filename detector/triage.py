@@ -1,0 +1,386 @@
+"""What people do with signals: move them through their states, hand them over, put them aside, take it back.
+
+Every change is one row in the timeline of each signal it touches, with what was before and after, so that `undo`
+can restore it. The states are those of states.md B6. A change of many signals at once applies to those that allow it
+and says which ones refused, and why; a change that nothing allows raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from detector import covered
+from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
+
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "unhandled": frozenset({"triaged", "in_progress", "resolved", "suppressed", "false_positive"}),
+    "triaged": frozenset({"unhandled", "in_progress", "awaiting_external", "resolved", "suppressed", "false_positive"}),
+    "in_progress": frozenset({"triaged", "awaiting_external", "resolved", "suppressed", "false_positive"}),
+    "awaiting_external": frozenset({"in_progress", "resolved", "suppressed", "false_positive"}),
+    "resolved": frozenset({"in_progress"}),
+    "suppressed": frozenset({"unhandled"}),
+    "false_positive": frozenset({"unhandled"}),
+}
+"""Where a signal may go from where it is (states.md B6; reopened is in_progress)."""
+
+DISMISSALS: Mapping[str, str] = {
+    "expected": "suppressed",  # for good: this cause behaves so
+    "false_positive": "false_positive",  # the rule is wrong about what it found; what it finds later is new
+    "immaterial": "suppressed",  # for a time
+    "duplicate": "suppressed",
+    "handled_elsewhere": "suppressed",
+}
+"""Reasons to dismiss a signal, and the state each leads to."""
+
+DISMISSED_FOR = timedelta(days=30)
+"""How long a dismissal lasts that is neither `expected` nor `false_positive`, unless the person says otherwise."""
+
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+"""Until when a signal sleeps that only an amount wakes."""
+
+PRIORITIES = ("P1", "P2", "P3", "P4")
+
+_MONEY = {"snoozed_amount"}
+_INSTANTS = {"snoozed_until", "suppressed_until", "resolved_at", "status_at"}
+
+
+class IllegalTransition(ValueError):  # noqa: N818 (named for what happened, as the states' table does)
+    """A change that the signal's state does not allow; the message says why and what to do instead."""
+
+
+class ChangedMeanwhile(RuntimeError):  # noqa: N818
+    """Somebody else changed the signal since it was read; `event` is their change."""
+
+    def __init__(self, event: SignalEvent | None) -> None:
+        who = f"{event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.kind}: {event.reason})" if event else "a run"
+        super().__init__(f"the signal was changed meanwhile by {who}; read it again")
+        self.event = event
+
+
+class UnknownSignal(LookupError):  # noqa: N818
+    """No signal has that id."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One signal that a bulk change left as it was."""
+
+    signal: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one deed did: the timeline row of each signal, under one id by which it can be undone."""
+
+    id: str
+    events: tuple[SignalEvent, ...]
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Deed:
+    """Who does what when, and to which version of the signal."""
+
+    kind: str
+    reason: str
+    actor: str
+    now: datetime
+    detail: str | None = None
+    version: int | None = None
+
+
+def change_status(
+    session: Session,
+    ids: Sequence[int],
+    status: str,
+    *,
+    actor: str,
+    now: datetime,
+    detail: str | None = None,
+    version: int | None = None,
+) -> Change:
+    """Move signals to an open state: along the work, or back from resolved, suppressed or false_positive.
+
+    `version` is the version that the person saw (single signals only). Raises IllegalTransition, ChangedMeanwhile,
+    UnknownSignal.
+    """
+    if status not in OPEN_STATUSES:
+        raise IllegalTransition(f"{status} needs a reason: use resolve or dismiss")
+
+    def move(signal: Signal) -> dict[str, Any]:
+        _check_transition(session, signal, status)
+        reason = "reopened" if signal.status == "resolved" else "moved"
+        return _status(status, reason, now)
+
+    return _change(session, ids, _Deed("status", status, actor, now, detail, version), move)
+
+
+def resolve(
+    session: Session,
+    ids: Sequence[int],
+    cause: str,
+    *,
+    actor: str,
+    now: datetime,
+    waiver: str | None = None,
+    version: int | None = None,
+) -> Change:
+    """Close signals whose defect is gone. `cause` says what it was.
+
+    A run since the signal was last seen must have come back without it, or a `waiver` says why that is not needed.
+    Raises IllegalTransition, ChangedMeanwhile, UnknownSignal.
+    """
+    reason = "waived" if waiver else "verified"
+    detail = f"{cause} (waived: {waiver})" if waiver else cause
+
+    def close(signal: Signal) -> dict[str, Any]:
+        _check_transition(session, signal, "resolved")
+        if not waiver and signal.clear_runs == 0:
+            raise IllegalTransition(
+                f"{signal.label} is not verified: no complete run of {signal.rule} has come back without it since "
+                f"{signal.last_seen:%Y-%m-%d %H:%M} UTC; run the rule again, or give a reason to waive that"
+            )
+        return {**_status("resolved", reason, now), "resolved_at": now}
+
+    return _change(session, ids, _Deed("status", reason, actor, now, detail, version), close)
+
+
+def dismiss(
+    session: Session,
+    ids: Sequence[int],
+    reason: str,
+    *,
+    actor: str,
+    now: datetime,
+    until: datetime | None = None,
+    detail: str | None = None,
+    version: int | None = None,
+) -> Change:
+    """Put signals aside for one of DISMISSALS: `expected` for good, `false_positive` for what was found so far,
+    anything else until `until` (30 days when not given). What a false signal explained of other rules comes back.
+
+    Raises IllegalTransition, ChangedMeanwhile, UnknownSignal; ValueError for an unknown reason.
+    """
+    if reason not in DISMISSALS:
+        raise ValueError(f"{reason!r} is no reason to dismiss; use one of {', '.join(DISMISSALS)}")
+    timed = reason not in ("expected", "false_positive")
+    suppressed_until = (until or now + DISMISSED_FOR) if timed else None
+
+    def put_aside(signal: Signal) -> dict[str, Any]:
+        _check_transition(session, signal, DISMISSALS[reason])
+        return {**_status(DISMISSALS[reason], reason, now), "suppressed_until": suppressed_until}
+
+    change = _change(session, ids, _Deed("status", reason, actor, now, detail, version), put_aside)
+    if reason == "false_positive":
+        false = [event.signal_id for event in change.events]
+        covered.bring_back(session, false, actor=actor, now=now)
+    return change
+
+
+def assign(
+    session: Session,
+    ids: Sequence[int],
+    assignee: str | None,
+    *,
+    actor: str,
+    now: datetime,
+    version: int | None = None,
+) -> Change:
+    """Hand signals to a person, or to nobody (None). Raises ChangedMeanwhile, UnknownSignal."""
+    deed = _Deed("assign", "assigned" if assignee else "unassigned", actor, now, assignee, version)
+    return _change(session, ids, deed, lambda signal: {"assignee": assignee})
+
+
+def set_priority(
+    session: Session, ids: Sequence[int], priority: str, *, actor: str, now: datetime, version: int | None = None
+) -> Change:
+    """Set P1 (first) to P4 (last). Raises ValueError for another word, ChangedMeanwhile, UnknownSignal."""
+    if priority not in PRIORITIES:
+        raise ValueError(f"{priority!r} is no priority; use one of {', '.join(PRIORITIES)}")
+    deed = _Deed("priority", priority, actor, now, None, version)
+    return _change(session, ids, deed, lambda signal: {"priority": priority})
+
+
+def snooze(
+    session: Session,
+    ids: Sequence[int],
+    *,
+    actor: str,
+    now: datetime,
+    until: datetime | None = None,
+    amount: Decimal | None = None,
+    version: int | None = None,
+) -> Change:
+    """Take open signals out of the inbox until an instant, or until a run ranks them above `amount`, or both,
+    whichever comes first; neither wakes them. Raises IllegalTransition, ChangedMeanwhile, UnknownSignal.
+    """
+    asleep = until is not None or amount is not None
+    end = until or (END_OF_TIME if asleep else None)
+    deed = _Deed("snooze", "snoozed" if asleep else "woken", actor, now, None, version)
+
+    def lay_down(signal: Signal) -> dict[str, Any]:
+        if not signal.is_open:
+            raise IllegalTransition(f"{signal.label} is {signal.status}; only open signals can be snoozed")
+        return {"snoozed_until": end, "snoozed_amount": amount}
+
+    return _change(session, ids, deed, lay_down)
+
+
+def comment(session: Session, ids: Sequence[int], text: str, *, actor: str, now: datetime) -> Change:
+    """Write a remark into the timeline. Raises UnknownSignal; ValueError when it is empty."""
+    if not text.strip():
+        raise ValueError("a comment needs some text")
+    return _change(session, ids, _Deed("comment", "commented", actor, now, text.strip()), lambda signal: {})
+
+
+def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Change:
+    """Restore what a change replaced, for every signal that still stands as the change left it.
+
+    Raises LookupError when there is no such change, IllegalTransition when nothing of it can be undone.
+    """
+    done = session.scalars(select(SignalEvent).where(SignalEvent.change_id == change_id)).all()
+    if not done:
+        raise LookupError(f"there is no change {change_id}")
+    by_signal = {event.signal_id: event for event in done}
+
+    def restore(signal: Signal) -> dict[str, Any]:
+        event = by_signal[signal.id]
+        _check_undo(session, signal, event)
+        return {name: _value(name, value) for name, value in (event.before or {}).items()}
+
+    change = _change(session, list(by_signal), _Deed("undo", f"undid {done[0].kind}", actor, now), restore)
+    for event in change.events:
+        by_signal[event.signal_id].undone_by = event.id
+    return change
+
+
+def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[[Signal], dict[str, Any]]) -> Change:
+    """Apply `values` to each signal and write its timeline row; collect the signals that refuse."""
+    change_id, refused, touched = uuid4().hex, [], []
+    for signal in _load(session, ids):
+        try:
+            _check_version(session, signal, deed.version)
+            touched.append((signal, _apply(signal, values(signal))))
+        except IllegalTransition as refusal:
+            refused.append(Refusal(signal.label, str(refusal)))
+    if refused and not touched:
+        more = f" ({len(refused) - 1} more refused)" if len(refused) > 1 else ""
+        raise IllegalTransition(refused[0].reason + more)
+    events = [_event(signal, change_id, deed, before, after) for signal, (before, after) in touched]
+    session.add_all(events)
+    session.flush()
+    return Change(change_id, tuple(events), tuple(refused))
+
+
+def _load(session: Session, ids: Sequence[int]) -> list[Signal]:
+    """The signals, locked until the transaction ends, in the order of their ids."""
+    found: list[Signal] = []
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), 500):
+        chunk = wanted[start : start + 500]
+        found += session.scalars(select(Signal).where(Signal.id.in_(chunk)).order_by(Signal.id).with_for_update())
+    missing = set(wanted) - {signal.id for signal in found}
+    if missing:
+        raise UnknownSignal(f"there is no signal SIG-{min(missing)}")
+    return found
+
+
+def _apply(signal: Signal, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Set the values; return the JSON of what was and of what is."""
+    before = {name: _plain(getattr(signal, name)) for name in values}
+    for name, value in values.items():
+        setattr(signal, name, value)
+    signal.version += 1
+    return before, {name: _plain(value) for name, value in values.items()}
+
+
+def _event(signal: Signal, change_id: str, deed: _Deed, before: dict[str, Any], after: dict[str, Any]) -> SignalEvent:
+    return SignalEvent(
+        signal_id=signal.id,
+        change_id=change_id,
+        at=deed.now,
+        actor=deed.actor,
+        kind=deed.kind,
+        reason=deed.reason,
+        detail=deed.detail,
+        before=before,
+        after=after,
+    )
+
+
+def _status(status: str, reason: str, now: datetime) -> dict[str, Any]:
+    """What every move sets: whatever belonged to the former state is cleared."""
+    return {
+        "status": status,
+        "status_reason": reason,
+        "status_at": now,
+        "resolved_at": None,
+        "suppressed_until": None,
+        "snoozed_until": None,
+        "snoozed_amount": None,
+    }
+
+
+def _check_transition(session: Session, signal: Signal, status: str) -> None:
+    if status not in TRANSITIONS[signal.status]:
+        allowed = ", ".join(sorted(TRANSITIONS[signal.status]))
+        raise IllegalTransition(
+            f"{signal.label} is {signal.status} and cannot become {status}; it can become {allowed}"
+        )
+    if signal.status in ("resolved", "false_positive"):
+        _check_not_replaced(session, signal)
+
+
+def _check_not_replaced(session: Session, signal: Signal) -> None:
+    """A signal that ended cannot come back when a later one already stands for the same defect."""
+    live = Signal.status.not_in(("resolved", "false_positive"))
+    others = select(Signal).where(Signal.fingerprint == signal.fingerprint, live, Signal.id != signal.id)
+    if other := session.scalars(others).first():
+        raise IllegalTransition(f"{signal.label} cannot come back: {other.label} stands for the same defect now")
+
+
+def _check_version(session: Session, signal: Signal, version: int | None) -> None:
+    if version is not None and signal.version != version:
+        latest = select(SignalEvent).where(SignalEvent.signal_id == signal.id).order_by(SignalEvent.id.desc())
+        event = session.scalars(latest).first()
+        if event is not None:
+            session.expunge(event)  # it outlives the transaction, to be told
+        raise ChangedMeanwhile(event)
+
+
+def _check_undo(session: Session, signal: Signal, event: SignalEvent) -> None:
+    """Only a change of people, once, and only while nothing else has touched the same values."""
+    if event.undone_by is not None:
+        raise IllegalTransition(f"{signal.label}: this change has been undone already")
+    if event.kind == "found":
+        raise IllegalTransition(f"{signal.label}: what a rule found cannot be undone; dismiss the signal instead")
+    if any(_plain(getattr(signal, name)) != value for name, value in (event.after or {}).items()):
+        raise IllegalTransition(f"{signal.label} has been changed since; change it back by hand")
+    before = (event.before or {}).get("status")
+    if signal.status in ("resolved", "false_positive") and before not in (None, "resolved", "false_positive"):
+        _check_not_replaced(session, signal)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON keeps it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return f"{value:.4f}" if isinstance(value, Decimal) else value
+
+
+def _value(name: str, value: Any) -> Any:
+    """The value as the signal's column takes it."""
+    if value is None:
+        return None
+    if name in _INSTANTS:
+        return datetime.fromisoformat(value)
+    return Decimal(value) if name in _MONEY else value

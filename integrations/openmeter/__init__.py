@@ -1,0 +1,78 @@
+"""OpenMeter and Konnect metering: customers, meters, plans, subscriptions, invoices, entitlements and raw events.
+
+Owns the reading and what OpenMeter's fields mean in the books; does not own storage. docs/integrations/openmeter.md
+says what becomes what. Payments and credit notes are not to be had from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from integrations import walk
+from integrations.capabilities import Capabilities, Hold
+from integrations.http import Client
+from integrations.http_limits import Pace, Rate
+from integrations.http_retry import Retry
+from integrations.json_api import JsonApi, connection
+from integrations.openmeter.reader import PAGE_SIZE, Lists
+
+DEFAULT_URL = "https://openmeter.cloud"
+
+TABLES = (
+    "customers",
+    "subjects",
+    "meters",
+    "plans",
+    "prices",
+    "price_tiers",
+    "subscriptions",
+    "subscription_items",
+    "discounts",
+    "usage_events",
+    "reported_usage",
+    "invoices",
+    "invoice_lines",
+    "entitlements",
+)
+"""The tables of the books that this integration fills."""
+
+CAPABILITIES = Capabilities(
+    reads=TABLES,
+    increments="invoices by updatedAt, events by when they were ingested, subscriptions that are not over",
+    dialect="openmeter",
+    hold=Hold.PRE_CONFIGURED,
+    writes=("edit_draft", "approve_draft", "void_invoice", "change_subscription", "send_event"),
+)
+"""What OpenMeter can do; `trueup integrations` shows it."""
+
+
+@dataclass(frozen=True)
+class OpenMeter(walk.Walking):
+    """One configured OpenMeter."""
+
+    lists: Lists = field(repr=False)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many records OpenMeter has, by table of the books where one object is one row."""
+        return self.totals(("customers", "plans"))
+
+
+def from_config(
+    name: str,
+    settings: Mapping[str, object],
+    *,
+    retry: Retry | None = None,
+    pace: Pace | None = None,
+    page_size: int = PAGE_SIZE,
+) -> OpenMeter:
+    """The integration from its part of the configuration.
+
+    Settings: `api_key`, sent as a bearer token; `base_url`, your own server without a path. At most 20 requests a
+    second, as OpenMeter states no limits. Raises ValueError naming a setting that is missing or wrong.
+    """
+    key, base_url, per_second = connection(name, settings, DEFAULT_URL)
+    rate = Rate(per_second or 20.0, burst=per_second or 20.0)
+    client = Client({"each": rate}, retry, pace=pace)
+    api = JsonApi("OpenMeter", client, f"{base_url}/api", {"Authorization": f"Bearer {key}"}, key)
+    return OpenMeter(name, Lists(api, page_size))

@@ -1,0 +1,107 @@
+"""Stripe: customers, prices, meters, subscriptions, invoices, credit notes and payments of one account.
+
+Owns the reading, the few writes and what Stripe's fields mean in the books; does not own storage. Raw usage cannot be
+read from Stripe, nor bill runs; what else it has no field for may stand in metadata, see
+`integrations.stripe.metadata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from integrations.capabilities import Capabilities, Hold
+from integrations.http import Client, SourceError
+from integrations.http_limits import Pace
+from integrations.http_retry import Retry
+from integrations.pages import Lookup, Page
+from integrations.stripe import sync
+from integrations.stripe.api import PAGE_SIZE, Api, rates
+from integrations.stripe.changes import records_page
+from integrations.stripe.reader import Reader
+from integrations.stripe.writes import StripeWrites
+
+TABLES = (
+    "customers",
+    "meters",
+    "plans",
+    "prices",
+    "price_tiers",
+    "subscriptions",
+    "subscription_items",
+    "discounts",
+    "invoices",
+    "invoice_lines",
+    "credit_notes",
+    "payments",
+)
+"""The tables of the books that this integration fills."""
+
+
+CAPABILITIES = Capabilities(
+    reads=TABLES,
+    increments="follows the event feed, kept 30 days, and reads again what is still open",
+    dialect="stripe",
+    hold=Hold.PER_INVOICE,
+    writes=("hold_draft", "edit_draft", "void_invoice", "credit_note", "change_subscription", "retry_payment"),
+)
+"""What Stripe can do; `trueup integrations` shows it."""
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """One configured Stripe account."""
+
+    name: str
+    reader: Reader = field(repr=False)
+
+    def pull(self, cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:
+        """Pages of what changed since the stored cursors, or of everything; see `integrations.stripe.sync.pull`."""
+        return sync.pull(self.reader, cursor, full=full, now=now)
+
+    def pull_records(self, records: Iterable[tuple[str, str]]) -> Page:
+        """One page with the current rows of single records, (type, id): invoices, subscriptions, customers,
+        credit notes; of an invoice its credit notes and payments too. Moves no cursor. Raises SourceError.
+        """
+        return records_page(self.reader, records)
+
+    @property
+    def writes(self) -> StripeWrites:
+        """The writing side of the account; whether it may be used is for others to say."""
+        return StripeWrites(self.reader)
+
+    def check(self) -> str | None:
+        """Why the account cannot be read completely, with the remedy; None when all is well."""
+        for path in (*sync.WALK, "events"):
+            try:
+                self.reader.api.page(path, limit=1)
+            except SourceError as error:
+                return str(error)
+        return None
+
+
+def from_config(
+    name: str,
+    settings: Mapping[str, object],
+    *,
+    retry: Retry | None = None,
+    pace: Pace | None = None,
+    page_size: int = PAGE_SIZE,
+) -> Stripe:
+    """The integration from its part of the configuration.
+
+    Settings: `api_key` (a restricted key with read access will do); `base_url`, another server that speaks like
+    Stripe; `requests_per_second`, where Stripe has agreed on other limits. The other arguments are for tests.
+    Raises ValueError naming a setting that is missing or wrong.
+    """
+    key, base_url, per_second = (settings.get(part) for part in ("api_key", "base_url", "requests_per_second"))
+    if not isinstance(key, str) or not key:
+        raise ValueError(f"integrations.{name}.api_key is missing; set it to a Stripe key that may read.")
+    if base_url is not None and not str(base_url).startswith(("http://", "https://")):
+        raise ValueError(f"integrations.{name}.base_url is {base_url!r}; it must begin with http:// or https://.")
+    if per_second is not None and (not isinstance(per_second, int | float) or per_second <= 0):
+        raise ValueError(f"integrations.{name}.requests_per_second is {per_second!r}; it must be a number above 0.")
+    client = Client(rates(key, None if per_second is None else float(per_second)), retry, pace=pace)
+    address = None if base_url is None else str(base_url).rstrip("/")
+    return Stripe(name, Reader(Api(key, client, address, page_size)))

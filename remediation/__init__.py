@@ -1,0 +1,4 @@
+"""Owns advice, actions, approval, execution and verification.
+
+Does not own detection, pages.
+"""

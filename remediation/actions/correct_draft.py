@@ -1,0 +1,67 @@
+"""Put what a line is short of, or too much by, on its draft as an adjustment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from detector.signal_content import digits
+from integrations.writing import Deed
+from remediation.case import Case, net
+from remediation.plans import Plan, columns, text
+
+PHASE = "downstream"
+
+NOT_BY_AMOUNT = {"TU-34", "TU-36", "TU-58", "TU-62", "TU-63"}
+"""Faults of which an amount on a line is no repair: sums, currency, credits, tax."""
+
+
+def plan(case: Case) -> Iterator[Plan]:
+    """An adjustment for each line on a draft whose right amount the rule worked out exactly."""
+    signal = case.signal
+    if signal.confidence != "exact" or signal.code in NOT_BY_AMOUNT or not case.able("adjust"):
+        return
+    for finding in case.findings:
+        line, amount = case.line_of(finding), net(finding)
+        row = case.invoices.get(line["invoice_id"]) if line else None
+        if line is None or row is None or row["status"] != "draft" or not amount:
+            continue
+        start, end = line["period_start"] or row["period_start"], line["period_end"] or row["period_end"]
+        if finding.currency != row["currency"] or start is None or end is None:
+            continue
+        about = {
+            "amount": digits(amount),
+            "currency": row["currency"],
+            "customer": row["customer_id"],
+            "item": line["item_id"],
+            "line": line["line_id"],
+            "start": text(start),
+            "end": text(end),
+            "memo": f"Correction of {line['description'] or line['line_id']}",
+        }
+        yield Plan(
+            kind="correct_draft",
+            phase=PHASE,
+            integration=signal.integration,
+            object_type="invoice_line",
+            object_id=line["line_id"],
+            customer_id=row["customer_id"],
+            change=f"Add {digits(amount)} {row['currency']} to the draft {row['invoice_id']}, "
+            f"beside its line {line['line_id']}.",
+            outcome=f"The draft's total is {digits(row['total'] + amount)} {row['currency']} instead of "
+            f"{digits(row['total'])}, and the rule finds nothing about the line.",
+            risk="The next draft is as wrong as this one was while the cause is not repaired.",
+            deeds=(Deed("adjust", "invoice", row["invoice_id"], about),),
+            before=columns(row, "status", "total"),
+            after={"status": "draft", "total": text(row["total"] + amount)},
+            quiet=True,
+            reversible=True,
+            currency=row["currency"],
+            amount=abs(amount),
+        )
+
+
+def reverse(plan: Mapping[str, Any], receipts: Sequence[Mapping[str, Any]]) -> list[Deed]:
+    """Take the adjustment off the draft again."""
+    pairs = zip(plan["deeds"], receipts, strict=True)
+    return [Deed("unadjust", "invoice", deed["id"], {"made": receipt["id"]}) for deed, receipt in pairs]

@@ -1,0 +1,88 @@
+"""What `trueup serve` does for remediation: advice that a page asked for, and what is approved, done and verified.
+
+A page never calls an outside system: an approval is a row, and this claims it. Safe beside other processes that do
+the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from detector import requests
+from detector.claims import LeaseLost
+from integrations.http import SourceError
+from remediation import execute
+from remediation.advice import advise
+from remediation.life import Refused
+from remediation.remedy import Remedy
+from remediation.verify import verify
+from store import operational
+from store.action_tables import Action
+from store.operational_tables import Job
+
+log = logging.getLogger("trueup")
+
+WORKER = "worker"
+
+
+def ask(session: Session, signal_id: int, *, actor: str, now: datetime) -> Job:
+    """Ask a worker for the advice on a signal; an equal request that still waits is returned instead."""
+    job = requests.request(session, "advise", {"signal": signal_id}, actor=actor, now=now)
+    job.about = f"SIG-{signal_id}"
+    return job
+
+
+def latest(session: Session, signal_id: int) -> Job | None:
+    """The newest advice on a signal that a page asked for, done or waiting."""
+    query = select(Job).where(Job.kind == "advise", Job.about == f"SIG-{signal_id}").order_by(Job.id.desc())
+    return session.scalars(query).first()
+
+
+def work(remedy: Remedy) -> None:
+    """Do whatever waits: advice first, then what is approved."""
+    while _advise_one(remedy):
+        pass
+    for action_id in _waiting(remedy):
+        _carry_out(remedy, action_id)
+
+
+def _advise_one(remedy: Remedy) -> bool:
+    setting = remedy.setting
+    job = requests.take(setting.engine, ["advise"], worker=setting.worker, clock=setting.clock)
+    if job is None:
+        return False
+    answer: dict[str, Any] | None = None
+    try:
+        found = advise(remedy, int(job.args["signal"]))
+        answer = found.as_json() if found else None
+        status, said = ("ok", f"{len(found.steps)} steps") if found else ("failed", "there is no such signal")
+    except Exception as error:  # whatever happens is told to who asked
+        status, said = "failed", str(error)
+    requests.close(setting.engine, job.id, status, said, worker=setting.worker, clock=setting.clock, answer=answer)
+    return True
+
+
+def _waiting(remedy: Remedy) -> list[int]:
+    """Approved actions that may be written, and those whose worker may be gone."""
+    allowed = or_(Action.integration.is_(None), Action.integration.in_(remedy.allowed & set(remedy.writes)))
+    query = select(Action.id).where(Action.status.in_(("approved", "executing")), allowed).order_by(Action.id)
+    with operational.reading(remedy.setting.engine) as session:
+        return list(session.scalars(query))
+
+
+def _carry_out(remedy: Remedy, action_id: int) -> None:
+    """Apply one action and, where the books can tell, verify it; what refuses is told in the action, or is not ours."""
+    try:
+        done = execute.apply(remedy, action_id, actor=WORKER)
+        if done.status == "succeeded" and done.integration is not None:
+            verify(remedy, action_id, actor=WORKER)
+        log.info("%s: %s", done.label, done.status)
+    except (Refused, LeaseLost):
+        return
+    except SourceError as error:
+        log.warning("ACT-%s is not verified: %s", action_id, error)

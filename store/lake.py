@@ -1,0 +1,128 @@
+"""Opening the lake: DuckDB in memory, the extensions, and the DuckLake catalog attached as `books`.
+
+A catalog is named by a string: `sqlite:/abs/catalog.sqlite` or `postgres:dbname=trueup host=...` (or a
+`postgresql://` address). The files of the lake lie under a data path, a folder or an object store's address.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+ALIAS = "books"
+"""The name under which the lake is attached: `books.customers`."""
+
+BUSY_MS = 10_000
+"""How long SQLite waits for another process that is just committing."""
+
+_WHEELS = {
+    "ducklake": "duckdb_extension_ducklake",
+    "sqlite_scanner": "duckdb_extension_sqlite_scanner",
+    "postgres_scanner": "duckdb_extension_postgres_scanner",
+}
+
+
+class LakeError(Exception):
+    """The catalog or the files of the lake cannot be opened. The message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Where the lake keeps its list of tables, files and snapshots.
+
+    `scheme` is "sqlite" or "postgres"; `place` a file path or a libpq connection string, which may hold a
+    password and so never shows in `repr`.
+    """
+
+    scheme: str
+    place: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Catalog:
+        """Reads "sqlite:PATH", "postgres:CONNINFO" or "postgresql://..."; raises ValueError for anything else."""
+        scheme, _, place = text.partition(":")
+        if scheme == "sqlite" and place:
+            return cls("sqlite", str(Path(place).absolute()))
+        if scheme in ("postgres", "postgresql") and place:
+            return cls("postgres", text if place.startswith("//") else place)
+        raise ValueError(
+            "The warehouse catalog must be 'sqlite:PATH' or 'postgres:CONNECTION STRING', "
+            f"but its scheme is {scheme!r}."
+        )
+
+    @property
+    def address(self) -> str:
+        """What DuckLake's ATTACH takes."""
+        return f"ducklake:{self.scheme}:{self.place}"
+
+
+def instance(
+    catalog: Catalog, data_path: str, temp: Path, *, snapshot: int | None, read_only: bool, alias: str = ALIAS
+) -> duckdb.DuckDBPyConnection:
+    """A new DuckDB in memory with the lake attached as `alias`: at `snapshot` (then read only), or at the latest.
+
+    Times are UTC. What does not fit in memory spills to `temp`. Raises LakeError.
+    """
+    con = duckdb.connect(
+        config={"temp_directory": str(temp), "memory_limit": _memory_limit(), "autoinstall_known_extensions": False}
+    )
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con.execute("SET preserve_insertion_order = false")
+    for extension in (f"{catalog.scheme}_scanner", "ducklake"):
+        _load(con, extension)
+    try:
+        con.execute(_attach(catalog, data_path, snapshot, read_only, alias))
+    except duckdb.Error as error:
+        con.close()
+        raise LakeError(_why(catalog, snapshot, error)) from error
+    return con
+
+
+def _attach(catalog: Catalog, data_path: str, snapshot: int | None, read_only: bool, alias: str) -> str:
+    options = [f"DATA_PATH {text(data_path)}", "OVERRIDE_DATA_PATH true"]
+    if catalog.scheme == "sqlite":
+        options += ["META_JOURNAL_MODE 'WAL'", f"META_BUSY_TIMEOUT {BUSY_MS}"]
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
+    if read_only or snapshot is not None:
+        options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false"]
+    return f"ATTACH {text(catalog.address)} AS {alias} ({', '.join(options)})"
+
+
+def _load(con: duckdb.DuckDBPyConnection, extension: str) -> None:
+    """Loads an extension from its wheel; where the wheel is missing, DuckDB's own INSTALL serves."""
+    try:
+        module = importlib.import_module(_WHEELS[extension])
+    except ModuleNotFoundError:
+        con.execute(f"INSTALL {extension}; LOAD {extension}")
+        return
+    binary = next(Path(str(module.__file__)).parent.rglob(f"{extension}.duckdb_extension"))
+    con.execute(f"LOAD {text(str(binary))}")
+
+
+def _memory_limit() -> str:
+    """Half of the machine's memory, at most 4 GiB: the rest spills to disk."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(machine // 2, 4 << 30) >> 20}MiB"
+
+
+def _why(catalog: Catalog, snapshot: int | None, error: duckdb.Error) -> str:
+    reason = str(error).replace(catalog.place, "...").splitlines()[0]
+    if snapshot is not None and "snapshot" in reason.lower():
+        return f"Snapshot {snapshot} of the warehouse does not exist any more: {reason}"
+    where = catalog.place if catalog.scheme == "sqlite" else "the PostgreSQL database of the configuration"
+    return f"The warehouse catalog cannot be opened at {where}: {reason}"
+
+
+def text(value: str) -> str:
+    """A string as a SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def name(identifier: str) -> str:
+    """An identifier, quoted for SQL."""
+    return '"' + identifier.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""One file per schema version, named `NNNN_what_changed.py`."""

@@ -1,0 +1,1 @@
+"""An OpenMeter-speaking server for tests, written from OpenMeter's published OpenAPI description."""

@@ -1,0 +1,314 @@
+"""What can be changed through the API: the few writes that tests need, as Stripe's own rules have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.peers.stripe.account import Account
+from tests.peers.stripe.lists import Query, RequestError, missing
+from tests.peers.stripe.shapes import Object, shaped
+
+HOUR = 3600
+
+
+def create_customer(account: Account, body: Query) -> Object:
+    """POST /v1/customers."""
+    made = shaped("customer", id=f"cus_new_{len(account.objects)}", created=account.now, currency=None)
+    account.put(made | _allowed(body, {"name", "email", "metadata"}))
+    return account.objects[str(made["id"])]
+
+
+def update_customer(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/customers/:id."""
+    held = _held(account, "customers", id, "customer")
+    fields = _allowed(body, {"name", "email", "metadata", "address"})
+    if "metadata" in fields:
+        fields["metadata"] = {**held["metadata"], **fields["metadata"]}  # type: ignore[dict-item]
+    return account.change(id, **fields)
+
+
+def update_invoice(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/invoices/:id: of a draft whether and when it finalizes, of any its description and metadata."""
+    invoice = _held(account, "invoices", id, "invoice")
+    fields = _allowed(body, {"auto_advance", "automatically_finalizes_at", "description", "metadata"})
+    if invoice["status"] != "draft" and fields.keys() & {"auto_advance", "automatically_finalizes_at"}:
+        raise RequestError(400, "Finalized invoices can't be updated in this way")
+    if "auto_advance" in fields:
+        fields["auto_advance"] = fields["auto_advance"] == "true"
+        fields.setdefault("automatically_finalizes_at", account.now + HOUR if fields["auto_advance"] else None)
+    return account.change(id, **fields)
+
+
+def finalize_invoice(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/invoices/:id/finalize."""
+    invoice = _in_status(account, id, {"draft"}, "finalized")
+    fields = {
+        "status": "open",
+        "status_transitions": _when(invoice, finalized_at=account.now),
+        "ending_balance": 0,
+        "effective_at": account.now,
+        "automatically_finalizes_at": None,
+        "number": invoice["number"] or f"T-{id}",
+    }
+    return account.change(id, "finalized", **fields)
+
+
+def void_invoice(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/invoices/:id/void."""
+    invoice = _in_status(account, id, {"open", "uncollectible"}, "voided")
+    times = _when(invoice, voided_at=account.now)
+    return account.change(id, "voided", status="void", status_transitions=times, next_payment_attempt=None)
+
+
+def mark_uncollectible(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/invoices/:id/mark_uncollectible."""
+    invoice = _in_status(account, id, {"open"}, "marked as uncollectible")
+    times = _when(invoice, marked_uncollectible_at=account.now)
+    return account.change(id, "marked_uncollectible", status="uncollectible", status_transitions=times)
+
+
+def pay_invoice(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/invoices/:id/pay: always succeeds."""
+    invoice = _in_status(account, id, {"open", "uncollectible"}, "paid")
+    account.put(
+        intent := shaped(
+            "payment_intent",
+            id=f"pi_{id}",
+            created=account.now,
+            customer=invoice["customer"],
+            currency=invoice["currency"],
+            amount=invoice["amount_remaining"],
+            amount_received=invoice["amount_remaining"],
+            status="succeeded",
+        )
+    )
+    link = shaped(
+        "invoice_payment",
+        id=f"inpay_{id}",
+        created=account.now,
+        currency=invoice["currency"],
+        invoice=id,
+        amount_requested=intent["amount"],
+        amount_paid=intent["amount"],
+        status="paid",
+        payment={"type": "payment_intent", "payment_intent": intent["id"]},
+    )
+    account.put(link)
+    account.emit("invoice_payment.paid", link)
+    fields = {
+        "status": "paid",
+        "amount_paid": int(str(invoice["amount_paid"])) + int(str(intent["amount"])),
+        "amount_remaining": 0,
+        "attempt_count": int(str(invoice["attempt_count"])) + 1,
+        "next_payment_attempt": None,
+        "status_transitions": _when(invoice, paid_at=account.now),
+    }
+    return account.change(id, "paid", **fields)
+
+
+def create_invoice_item(account: Account, body: Query) -> Object:
+    """POST /v1/invoiceitems, for a draft: its line counts as one of a lump sum, and the totals follow."""
+    names = {"customer", "invoice", "amount", "currency", "description", "discountable", "period", "metadata"}
+    fields = _allowed(body, names)
+    id = str(fields["invoice"])
+    invoice = _in_status(account, id, {"draft"}, "edited")
+    if fields["customer"] != invoice["customer"] or fields["currency"] != invoice["currency"]:
+        raise RequestError(400, "The invoice item must be of the invoice's customer and currency.")
+    amount, made = int(str(fields["amount"])), f"ii_new_{len(account.objects)}"
+    item: Object = {"id": made, "object": "invoiceitem", "created": account.now, "invoice": id, "amount": amount}
+    account.put(item | {"date": account.now, "metadata": fields["metadata"]}, announce=False)
+    period: Query = fields["period"]  # type: ignore[assignment]
+    details = {"invoice_item": made, "proration": False, "proration_details": None, "subscription": None}
+    line = shaped(
+        "line_item",
+        id=f"il_{made}",
+        invoice=id,
+        amount=amount,
+        subtotal=amount,
+        currency=invoice["currency"],
+        description=fields.get("description"),
+        parent={"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None},
+        period={name: int(str(period[name])) for name in ("start", "end")},
+        pricing=None,
+        quantity=1,
+        quantity_decimal="1",
+        discount_amounts=[],
+        taxes=[],
+        metadata=fields["metadata"],
+    )
+    account.parts[id] = [*account.parts.get(id, []), line]
+    _add_up(account, id, amount)
+    return account.objects[made]
+
+
+def delete_invoice_item(account: Account, id: str, body: Query) -> Object:
+    """DELETE /v1/invoiceitems/:id: off its draft again."""
+    item = _held(account, "invoiceitems", id, "invoiceitem")
+    invoice = str(_in_status(account, str(item["invoice"]), {"draft"}, "edited")["id"])
+    account.parts[invoice] = [line for line in account.parts[invoice] if line["id"] != f"il_{id}"]
+    _add_up(account, invoice, -int(str(item["amount"])))
+    del account.objects[id]
+    return {"id": id, "object": "invoiceitem", "deleted": True}
+
+
+def _add_up(account: Account, id: str, amount: int) -> None:
+    sums = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax", "amount_due", "amount_remaining")
+    account.change(id, **{name: int(str(account.objects[id][name])) + amount for name in sums})
+
+
+def create_credit_note(account: Account, body: Query) -> Object:
+    """POST /v1/credit_notes: of an open invoice what is due, of a paid one as credit of the customer."""
+    fields = _allowed(body, {"invoice", "lines", "memo", "metadata", "credit_amount", "reason"})
+    id = str(fields["invoice"])
+    invoice = _in_status(account, id, {"open", "paid"}, "credited")
+    lines = _entries(fields["lines"])
+    amount = sum(int(str(line["amount"])) for line in lines)
+    before = int(str(invoice["amount_remaining"]))
+    paid = int(str(fields.get("credit_amount", 0)))
+    if amount - paid > before or paid > int(str(invoice["amount_paid"])):
+        raise RequestError(400, "The credit is more than what is left of the invoice.")
+    made = shaped(
+        "credit_note",
+        id=f"cn_new_{len(account.objects)}",
+        invoice=id,
+        customer=invoice["customer"],
+        currency=invoice["currency"],
+        created=account.now,
+        effective_at=account.now,
+        status="issued",
+        reason=fields.get("reason"),
+        memo=fields.get("memo"),
+        amount=amount,
+        subtotal=amount,
+        total=amount,
+        pre_payment_amount=amount - paid,
+        post_payment_amount=paid,
+        metadata=fields["metadata"],
+    )
+    account.parts[str(made["id"])] = [
+        shaped("credit_note_line_item", id=f"cnli_{made['id']}_{place}", amount=int(str(line["amount"])),
+               invoice_line_item=line["invoice_line_item"])
+        for place, line in enumerate(lines)
+    ]  # fmt: skip
+    account.put(made)
+    due = before - (amount - paid)
+    account.change(id, amount_remaining=due, **({"status": "paid"} if invoice["status"] == "open" and not due else {}))
+    return made
+
+
+def delete_invoice(account: Account, id: str, body: Query) -> Object:
+    """DELETE /v1/invoices/:id: of a draft only."""
+    _in_status(account, id, {"draft"}, "deleted")
+    return account.remove(id)
+
+
+def delete_customer(account: Account, id: str, body: Query) -> Object:
+    """DELETE /v1/customers/:id."""
+    _held(account, "customers", id, "customer")
+    return account.remove(id)
+
+
+def update_subscription(account: Account, id: str, body: Query) -> Object:
+    """POST /v1/subscriptions/:id: its cancellation, and items: another quantity or price, removed, or new."""
+    subscription = _held(account, "subscriptions", id, "subscription")
+    fields = _allowed(body, {"cancel_at_period_end", "cancel_at", "metadata", "items"})
+    before = account.shown(subscription)["items"]
+    for change in _entries(fields.pop("items", [])):
+        _change_item(account, id, change)
+    if "cancel_at_period_end" in fields:
+        on = fields["cancel_at_period_end"] == "true"
+        ends = [int(str(item["current_period_end"])) for item in account.parts[id]]
+        fields |= {"cancel_at_period_end": on, "cancel_at": max(ends) if on else None}
+        fields["canceled_at"] = account.now if on else None
+    account.objects[id] = {**subscription, **fields}
+    previous = {name: subscription.get(name) for name in fields}
+    if account.shown(subscription)["items"] != before:
+        previous["items"] = before
+    account.emit("customer.subscription.updated", account.shown(account.objects[id]), previous)
+    return account.objects[id]
+
+
+def cancel_subscription(account: Account, id: str, body: Query) -> Object:
+    """DELETE /v1/subscriptions/:id: at once."""
+    _allowed(body, {"prorate", "invoice_now"})
+    if _held(account, "subscriptions", id, "subscription")["status"] == "canceled":
+        raise missing("subscriptions", id)
+    now = account.now
+    return account.change(id, "deleted", status="canceled", canceled_at=now, ended_at=now)
+
+
+def _change_item(account: Account, id: str, change: Query) -> None:
+    items = account.parts[id]
+    held = next((item for item in items if item["id"] == change.get("id")), None)
+    fields: Object = {"quantity": int(str(change["quantity"]))} if "quantity" in change else {}
+    if "price" in change:
+        fields["price"] = _held(account, "prices", str(change["price"]), "price")["id"]
+    if held and change.get("deleted") == "true":
+        account.parts[id] = [item for item in items if item is not held]
+        return
+    if held:
+        changed = {**held, **fields}
+        account.parts[id] = [changed if item is held else item for item in items]
+    else:
+        new_id = f"si_new_{len(account.objects)}"
+        period = {name: items[0][name] for name in ("current_period_start", "current_period_end")}
+        changed = shaped("subscription_item", id=new_id, subscription=id, created=account.now, quantity=None, plan=None)
+        changed |= period | fields
+        account.parts[id] = [*items, changed]
+    account.put(changed, announce=False)
+
+
+def _held(account: Account, path: str, id: str, kind: str) -> Object:
+    found = account.objects.get(id)
+    if found is None or found["object"] != kind:
+        raise missing(path, id)
+    return found
+
+
+def _in_status(account: Account, id: str, statuses: set[str], done: str) -> Object:
+    invoice = _held(account, "invoices", id, "invoice")
+    if invoice["status"] not in statuses:
+        raise RequestError(
+            400, f"This invoice is {invoice['status']} and can't be {done}.", code="invoice_not_editable"
+        )
+    return invoice
+
+
+def _when(invoice: Object, **times: int) -> Object:
+    return {**invoice["status_transitions"], **times}  # type: ignore[dict-item]
+
+
+def _allowed(body: Query, names: set[str]) -> Object:
+    unknown = body.keys() - names - {"expand"}
+    if unknown:
+        raise RequestError(400, f"Received unknown parameter: {min(unknown)}", param=min(unknown))
+    return {name: value for name, value in body.items() if name in names}
+
+
+def _entries(value: object) -> list[Query]:
+    return value if isinstance(value, list) else []
+
+
+Create = Callable[[Account, Query], Object]
+CREATES: dict[str, Create] = {
+    "customers": create_customer,
+    "invoiceitems": create_invoice_item,
+    "credit_notes": create_credit_note,
+}
+"""What is made, by collection."""
+
+Write = Callable[[Account, str, Query], Object]
+WRITES: dict[tuple[str, str, str], Write] = {
+    ("POST", "customers", ""): update_customer,
+    ("DELETE", "customers", ""): delete_customer,
+    ("POST", "invoices", ""): update_invoice,
+    ("DELETE", "invoices", ""): delete_invoice,
+    ("DELETE", "invoiceitems", ""): delete_invoice_item,
+    ("POST", "invoices", "finalize"): finalize_invoice,
+    ("POST", "invoices", "void"): void_invoice,
+    ("POST", "invoices", "pay"): pay_invoice,
+    ("POST", "invoices", "mark_uncollectible"): mark_uncollectible,
+    ("POST", "subscriptions", ""): update_subscription,
+    ("DELETE", "subscriptions", ""): cancel_subscription,
+}
+"""Writes by method, collection and action."""

@@ -1,0 +1,47 @@
+"""One company, synced once; each module gets a home and a peer of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.operational_stores import engine, postgres_url, sqlite_engine, store_url
+from tests.peers.stripe.process import Peer, running
+from tests.remediation.house import AS_OF, House, company, filled, house
+
+__all__ = ["engine", "postgres_url", "sqlite_engine", "store_url"]
+
+RULES = {
+    "TU-19": "wrong_tier_mode",
+    "TU-40": "duplicate_line",
+    "TU-43": "cancellation_missed",
+    "TU-59": "payment_retries_exhausted",
+}
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the books, and a home into which they were synced and four rules run."""
+    folder = tmp_path_factory.mktemp("synced")
+    filled(folder, company(folder / "books", faults=",".join(RULES)), *RULES.values())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(synced: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A home of the module's own beside a peer of its own, some minutes later."""
+    folder = tmp_path_factory.mktemp("house")
+    shutil.copytree(synced / "home", folder / "home")
+    with house(folder, synced / "books", AS_OF + timedelta(minutes=10)) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    """An empty peer, some hours before the drafts of these tests become final."""
+    with running("--now", "2026-11-03T06:00:00+00:00") as started:
+        yield started

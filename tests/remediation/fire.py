@@ -1,0 +1,139 @@
+"""Actions under fire: a process that applies them is killed at random moments, with replies lost, delayed and doubled.
+
+The process is forked, so that hundreds of kills cost seconds; it opens a store and a connection of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from integrations.http import SourceError
+from remediation import execute, life
+from remediation.life import Refused
+from store import operational
+from store.action_tables import Action
+from tests.peers.stripe.process import Peer
+from tests.remediation import small
+
+FAULTS = ("", "", "lost", "doubled", "slow", "cut", "503")
+LONGEST = 0.3
+"""Seconds after which a process is killed at the latest; one that is left alone needs about half as long."""
+
+
+@dataclass
+class Fire:
+    """A store of actions, a peer with their invoices, and the dice."""
+
+    folder: Path
+    peer: Peer
+    chance: random.Random
+    approved: list[int] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)  # proposed, rejected or waived
+    landed: int = 0
+    caught: dict[str, int] = field(default_factory=dict)  # where the kills landed: the last row of the journal
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder}/operational.sqlite"
+
+    def lay(self, count: int) -> None:
+        """That many approved actions of three kinds, and a third as many that nobody approved."""
+        engine = operational.open(self.url)
+        operational.migrate(engine)
+        for number in range(count + count // 3):
+            planned, status = ((small.hold, "draft"), (small.adjust, "draft"), (small.credit, "open"))[number % 3]
+            invoice = f"in_{number}"
+            self.peer.load(small.invoices([invoice], status), announce=False)
+            state = "approved" if number < count else ("proposed", "rejected", "waived")[number % 3]
+            id = small.action(engine, small.signal(engine, invoice), planned(invoice), state)
+            (self.approved if number < count else self.others).append(id)
+        engine.dispose()
+
+    def burn(self, kills: int) -> None:
+        """Apply whatever is left in processes that are killed, until so many kills have landed; then in peace."""
+        for _ in range(kills * 4):
+            if self.landed >= kills or not self.left():
+                break
+            self.peer.control("calm")
+            if fault := self.chance.choice(FAULTS):
+                self.peer.fault(fault, method=self.chance.choice(("POST", "POST", "GET")), seconds=0.05)
+            self._kill(self.chance.choice(self.left()))
+        self.peer.control("calm")
+        for id in (*self.left(), *self.others):
+            _apply(self.url, self.peer.url, id)
+
+    def left(self) -> list[int]:
+        """The approved actions that are not done."""
+        return [id for id, status in self.statuses().items() if id in self.approved and status != "succeeded"]
+
+    def statuses(self) -> dict[int, str]:
+        """How every action stands."""
+        engine = operational.open(self.url)
+        with operational.reading(engine) as session:
+            found = {each.id: each.status for each in life.of_signal(session)}
+        engine.dispose()
+        return found
+
+    def _kill(self, id: int) -> None:
+        ready, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                _apply(self.url, self.peer.url, id, lambda: os.write(tell, b"1"))
+            os._exit(0)
+        os.close(tell)
+        os.read(ready, 1)
+        os.close(ready)
+        time.sleep(self.chance.uniform(0, LONGEST))
+        os.kill(child, signal.SIGKILL)
+        _, ended = os.waitpid(child, 0)
+        if os.WIFSIGNALED(ended):
+            self.landed += 1
+            place = self._place(id)
+            self.caught[place] = self.caught.get(place, 0) + 1
+
+    def _place(self, id: int) -> str:
+        """The last thing that an action's journal says, if anything."""
+        engine = operational.open(self.url)
+        with operational.reading(engine) as session:
+            entries = life.journal(session, id)
+            last = entries[-1].kind if entries else "before the claim"
+        engine.dispose()
+        return last
+
+    def check(self) -> dict[str, int]:
+        """Nothing done twice, nothing forgotten, nothing done that nobody approved; how much there was of each."""
+        statuses = self.statuses()
+        assert {statuses[id] for id in self.approved} == {"succeeded"}
+        done: dict[int, int] = {}
+        for each in self.peer.done():
+            id = int(str(each["key"]).split("-")[1])
+            done[id] = done.get(id, 0) + 1
+        twice = [id for id, times in done.items() if times > 1]
+        forgotten = [id for id in self.approved if id not in done]
+        unapproved = [id for id in done if id not in self.approved]
+        assert (twice, forgotten, unapproved) == ([], [], [])
+        return {"kills": self.landed, "actions": len(self.approved), "done": sum(done.values())}
+
+
+def _apply(url: str, peer_url: str, id: int, begin: Callable[[], object] = lambda: None) -> None:
+    """Apply it as often as it takes; `begin` is called when everything is open."""
+    engine = operational.open(url)
+    try:
+        remedy = small.remedy(engine, {"stripe": small.stripe_writes(peer_url)})
+        begin()
+        for _ in range(3):
+            with operational.reading(engine) as session:
+                if session.get_one(Action, id).status == "succeeded":
+                    return
+            with suppress(Refused, SourceError):
+                execute.apply(remedy, id, actor="fire")
+    finally:
+        engine.dispose()

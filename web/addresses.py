@@ -1,0 +1,128 @@
+"""The state of the inbox as an address, and back: filters, sort, group and page all stand in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from detector.inbox import Filter
+
+FACETS: Mapping[str, tuple[str, str]] = {
+    "sev": ("severity", "Severity"),
+    "cat": ("category", "Category"),
+    "rule": ("rule", "Rule"),
+    "integ": ("integration", "Integration"),
+    "who": ("assignee", "Assignee"),
+}
+"""Parameters that may be given several times: the filter's field and its name on the page."""
+
+SINGLE = {
+    "view": "view",
+    "status": "status",
+    "cause": "cause",
+    "customer": "customer",
+    "entity": "entity",
+    "q": "q",
+    "sort": "sort",
+    "group": "group",
+    "after": "after",
+}
+LONGEST = 200
+
+PAGES = {
+    "customer": "/customers/{}",
+    "subscription": "/subscriptions/{}",
+    "invoice": "/invoices/{}",
+    "invoice_line": "/lines/{}",
+    "item": "/usage?item={}",
+}
+"""Record types that have a page of their own; every other type is shown by its fields."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter that is on: what it is, and the address without it."""
+
+    name: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a facet: how many signals have it, whether it is on, and the address that turns it over."""
+
+    value: str | None
+    count: int
+    chosen: bool
+    address: str
+
+
+def read(args: MultiDict[str, str], me: str) -> Filter:
+    """The filter of an address. Raises BadFilter for a view, status, sort or group that does not exist."""
+    values: dict[str, Any] = {field: args[name][:LONGEST] for name, field in SINGLE.items() if args.get(name)}
+    values["after"] = args.get("after", "")
+    for name, (field, _) in FACETS.items():
+        values[field] = tuple(dict.fromkeys(value[:LONGEST] for value in args.getlist(name)))[:20]
+    values["code"] = tuple(args.getlist("code"))[:20]
+    return Filter(me=me, **values)
+
+
+def address(wanted: Filter, **changes: Any) -> str:
+    """The inbox's address of a filter with some fields changed; a change starts again from the first page."""
+    wanted = replace(wanted, **{"after": "", **changes})
+    usual = Filter()
+    query: list[tuple[str, str]] = []
+    for name, field in SINGLE.items():
+        value = getattr(wanted, field)
+        if value != getattr(usual, field):
+            query.append((name, value))
+    for name, (field, _) in FACETS.items():
+        query += [(name, value) for value in getattr(wanted, field)]
+    query += [("code", value) for value in wanted.code]
+    return "/signals" + (f"?{urlencode(query)}" if query else "")
+
+
+def turned(wanted: Filter, field: str, value: str) -> str:
+    """The address with one value of a facet added, or taken away when it is on."""
+    chosen = getattr(wanted, field)
+    kept = tuple(other for other in chosen if other != value) if value in chosen else (*chosen, value)
+    return address(wanted, **{field: kept})
+
+
+def choices(wanted: Filter, field: str, counted: list[tuple[str | None, int]]) -> list[Choice]:
+    """A facet's values with their counts; what is chosen stays listed even when nothing has it any more."""
+    chosen = getattr(wanted, field)
+    listed = [*counted, *((value or None, 0) for value in chosen if (value or None) not in dict(counted))]
+    return [
+        Choice(value, count, (value or "") in chosen, turned(wanted, field, value or "")) for value, count in listed
+    ]
+
+
+def chips(wanted: Filter) -> list[Chip]:
+    """Every filter that is on, each with the address without it."""
+    found = [
+        Chip(title, value or "nobody", turned(wanted, field, value))
+        for field, title in FACETS.values()
+        for value in getattr(wanted, field)
+    ]
+    found += [Chip("Code", code, turned(wanted, "code", code)) for code in wanted.code]
+    usual = "any" if wanted.view == "every" else "open"
+    if wanted.status != usual:
+        found.append(Chip("Status", wanted.status, address(wanted, status=usual)))
+    named = (("cause", "Cause"), ("customer", "Customer"), ("entity", "Names"), ("q", "Text"))
+    return found + [
+        Chip(title, getattr(wanted, name), address(wanted, **{name: ""}))
+        for name, title in named
+        if getattr(wanted, name)
+    ]
+
+
+def record(type: str, id: str) -> str:
+    """The page of a record of the books by its type and id."""
+    safe = quote(id, safe="")
+    return PAGES.get(type, f"/records/{type}/{{}}").format(safe)

@@ -1,0 +1,98 @@
+"""Puts the console together: one function that makes the Flask app from the stores, the rules and a clock."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from detector.live_rules import LiveRules
+from remediation.life import Approvals
+from store.intake import Intake
+from store.warehouse import Warehouse
+from web import (
+    data,
+    errors,
+    events,
+    jobs,
+    jump,
+    records,
+    repair,
+    rule_editor,
+    rule_trials,
+    rules,
+    runs,
+    security,
+    signal,
+    signals,
+    template_words,
+    triage,
+)
+from web import pages as answers
+from web import preferences as settings
+from web.assets import serve_assets
+from web.console import KEY, Console
+
+LARGEST_FORM = 1_000_000
+"""Bytes that a form may have; a selection of some ten thousand signals fits."""
+
+
+def create_app(
+    *,
+    engine: Engine,
+    warehouse: Warehouse,
+    rules: LiveRules,
+    clock: Callable[[], datetime],
+    ranking_rates: Mapping[str, Decimal] | None = None,
+    secret: str | None = None,
+    https: bool = False,
+    approvals: Approvals | None = None,
+    events_token: str | None = None,
+) -> Flask:
+    """The console as a WSGI app.
+
+    `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
+    signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
+    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    Raises nothing of its own; the stores are read when a page needs them.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.secret_key = secret or secrets.token_hex(32)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
+    app.config["MAX_FORM_PARTS"] = 20_000
+    app.extensions[KEY] = Console(
+        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
+    )
+    if events_token:
+        app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    serve_assets(app)
+    template_words.install(app)
+    answers.install(app)
+    security.protect(app, https=https, without_cookies=events.pages)
+    errors.install(app)
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    return app
+
+
+PAGES = (
+    signals.pages,
+    signal.pages,
+    triage.pages,
+    repair.pages,
+    rules.pages,
+    rule_editor.pages,
+    rule_trials.pages,
+    runs.pages,
+    data.pages,
+    events.pages,
+    records.pages,
+    jump.pages,
+    jobs.pages,
+    settings.pages,
+)

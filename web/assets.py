@@ -1,0 +1,83 @@
+"""The console's own files, served under names that hold their content's hash.
+
+A name changes when its content does, so browsers keep a file for ever and a new release is seen at once. Everything is
+read and compressed when the process starts: serving costs no disk and no compression.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask, Response, abort, request
+
+FOLDER = Path(__file__).parent / "static"
+KINDS = (".woff2", ".svg", ".js")
+STYLES = "console.css"
+"""All of `styles/`, in the order of the files' names, as one stylesheet."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file: its hashed name, its bytes and, where that is smaller, the same bytes compressed."""
+
+    name: str
+    body: bytes
+    packed: bytes | None
+    kind: str
+
+
+class Assets:
+    """All files of one folder by plain name (`console.css`) and by hashed name (`console.3fa9b1c2.css`)."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._by_name: dict[str, Asset] = {}
+        for kind in KINDS:
+            for path in sorted(folder.glob(f"*{kind}")):
+                self._by_name[path.name] = self._asset(path.name, path.read_bytes())
+        self._by_name[STYLES] = self._asset(STYLES, self._styles(folder / "styles"))
+        self._by_hashed = {asset.name: asset for asset in self._by_name.values()}
+
+    def _styles(self, folder: Path) -> bytes:
+        """The stylesheets as one, without comments and indentation, naming files by their hashed names."""
+        text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.css")))
+        text = re.sub(r"/\*.*?\*/|(?<=\n)\s+", "", text, flags=re.DOTALL)
+        for plain, asset in self._by_name.items():
+            text = text.replace(f'url("{plain}")', f'url("{asset.name}")')
+        return text.encode()
+
+    def _asset(self, name: str, body: bytes) -> Asset:
+        stem, suffix = Path(name).stem, Path(name).suffix
+        packed = None if suffix == ".woff2" else gzip.compress(body, 9, mtime=0)
+        digest = hashlib.sha256(body).hexdigest()[:10]
+        kind = "font/woff2" if suffix == ".woff2" else mimetypes.types_map[suffix]
+        return Asset(f"{stem}.{digest}{suffix}", body, packed, kind)
+
+    def url(self, name: str) -> str:
+        """The address of a file by its plain name. Raises KeyError when there is no such file."""
+        return f"/static/{self._by_name[name].name}"
+
+    def answer(self, hashed: str) -> Response:
+        """The file of a hashed name, to be kept for ever; 404 for any other name."""
+        asset = self._by_hashed.get(hashed)
+        if asset is None:
+            abort(404)
+        packed = asset.packed if request.accept_encodings.quality("gzip") else None
+        answer = Response(packed or asset.body, mimetype=asset.kind)
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        if packed:
+            answer.headers["Content-Encoding"] = "gzip"
+        answer.vary.add("Accept-Encoding")
+        return answer
+
+
+def serve_assets(app: Flask) -> Assets:
+    """Adds `/static/<hashed name>` to the app and `asset(name)` to its templates."""
+    assets = Assets()
+    app.add_url_rule("/static/<hashed>", "asset", assets.answer)
+    app.jinja_env.globals["asset"] = assets.url
+    return assets

@@ -1,0 +1,80 @@
+"""What every page of the console works with, handed in once when the app is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import duckdb
+from flask import current_app, g
+from sqlalchemy import Engine
+
+from detector.live_rules import LiveRules
+from detector.rules import Rule
+from remediation.life import Approvals
+from store.warehouse import Warehouse
+from web.shelf import Shelf
+
+KEY = "trueup"
+
+
+@dataclass(frozen=True)
+class Console:
+    """The stores, the rules and the clock. `ranking_rates` only orders currencies and is never shown."""
+
+    engine: Engine
+    warehouse: Warehouse
+    live: LiveRules
+    clock: Callable[[], datetime]
+    ranking_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    approvals: Approvals = field(default_factory=Approvals)
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules that run, by name; read once per page."""
+        if "rules" not in g:
+            g.rules = {rule.name: rule for rule in self.live()}
+        return cast("Mapping[str, Rule]", g.rules)
+
+    @contextmanager
+    def books(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection on which `books.<table>` is the newest snapshot, one and the same for the whole page.
+
+        A page reads single records by many small queries, so it reads the copy that is near, on one thread: that costs
+        them less than waking a thread per core. Raises LakeError when the lake cannot be reached.
+        """
+        with closing(self.warehouse.near.connect()) as books:
+            books.execute("SET threads = 1")
+            books.begin()
+            try:
+                yield books
+            finally:
+                books.rollback()
+
+    def weight(self, currency: str, amount: Decimal) -> Decimal:
+        """The amount for ordering across currencies."""
+        return amount * self.ranking_rates.get(currency, Decimal(1))
+
+
+def console() -> Console:
+    """The console of the running app."""
+    return cast(Console, current_app.extensions[KEY])
+
+
+def now() -> datetime:
+    """The instant of this request, read once, so that every number of a page is of one moment."""
+    if "now" not in g:
+        g.now = console().clock()
+    return cast(datetime, g.now)
+
+
+def rows(books: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[dict[str, Any]]:
+    """The rows of a query as dictionaries."""
+    result = books.execute(query, values)
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -1,0 +1,181 @@
+"""What a finding's evidence says, made ready for its page: the sentence and the match at once, the rest when asked.
+
+The sentence and the four numbers stand in the operational store. The working of the amount and the chart are read
+from the books, which costs some tenths of a second the first time and nothing while the books stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import duckdb
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.periods import Period
+from detector.detail import SignalDetail
+from detector.explain import Explanation, UnknownLineError, explain
+from detector.rule_format import Page
+from store.operational_tables import SignalEntity, StoredFinding
+from web import lookups
+from web.charts import Chart
+from web.console import console
+from web.figures import quantity
+from web.match import Match, match, numbers
+from web.story import why
+from web.usage_chart import Billed, Step, compare_chart, cumulative_chart, daily_chart
+from web.working import WorkingTable, working
+
+TIER_RULES = frozenset({"TU-19", "TU-20"})
+SPIKE_RULES = frozenset({"TU-06"})
+SPIKE_HISTORY = timedelta(weeks=8)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the operational store says about a finding."""
+
+    why: Markup
+    match: Match | None
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What the books say about it: how the amount comes about, and the chart that fits the rule."""
+
+    working: WorkingTable | None
+    chart: Chart | None
+
+
+def evidence(detail: SignalDetail, found: StoredFinding, page: Page) -> Evidence:
+    """The sentence and the four numbers of one finding; `page` is what its rule says of them."""
+    unit = str(found.evidence.get("unit") or "units")
+    stated = numbers(found.evidence, found.currency, unit)
+    matched = match(stated, detail.signal.category, page) if stated.any else None
+    return Evidence(why(page.story, found, unit), matched)
+
+
+def can_be_worked(found: StoredFinding) -> bool:
+    """Whether the books may have a working or a chart for the finding."""
+    return bool(found.evidence.get("line_id") or found.evidence.get("item_id"))
+
+
+def _line(session: Session, found: StoredFinding) -> str | None:
+    """The invoice line that the finding is about: the one it names, else the first of its records."""
+    named = found.evidence.get("line_id")
+    if named:
+        return str(named)
+    mine = select(SignalEntity.entity_id).where(SignalEntity.finding_id == found.id)
+    return session.scalar(mine.where(SignalEntity.type == "invoice_line").order_by(SignalEntity.position).limit(1))
+
+
+def held(found: StoredFinding) -> Worked | None:
+    """What was worked out before on the books as they are."""
+    return cast(Worked | None, console().shelf.get(_key(found)))
+
+
+def worked(session: Session, detail: SignalDetail, found: StoredFinding) -> Worked:
+    """The working and the chart of one finding, read from the books as known when its run looked."""
+    known = held(found)
+    if known is not None:
+        return known
+    with console().books() as books:
+        explanation = _explanation(books, detail, _line(session, found))
+        item = lookups.item(books, str(found.evidence.get("item_id") or ""))
+        result = Worked(_working(explanation), _chart(books, detail, found, explanation, item))
+    console().shelf.put(_key(found), result)
+    return result
+
+
+def _key(found: StoredFinding) -> tuple[Any, ...]:
+    return found.id, found.digest, console().warehouse.snapshot()
+
+
+def _explanation(books: duckdb.DuckDBPyConnection, detail: SignalDetail, line: str | None) -> Explanation | None:
+    if line is None:
+        return None
+    try:
+        return explain(books, line, detail.run.as_of, detail.signal.integration, console().warehouse.dialects)
+    except UnknownLineError:
+        return None
+
+
+def _working(explanation: Explanation | None) -> WorkingTable | None:
+    """How the amount comes about; nothing where the line is as it should be and something else is wrong."""
+    return working(explanation) if explanation and explanation.difference else None
+
+
+def _chart(
+    books: duckdb.DuckDBPyConnection,
+    detail: SignalDetail,
+    found: StoredFinding,
+    explanation: Explanation | None,
+    item: lookups.Row | None,
+) -> Chart | None:
+    """The chart that fits the rule: units against tier bounds, usage with its spike, else expected and billed."""
+    if item is None:
+        return None
+    code = detail.signal.code
+    if code in TIER_RULES and explanation and item["aggregation"] in ("sum", "count", "max"):
+        return _tier_chart(books, item, explanation)
+    if code in SPIKE_RULES and found.period_start and found.period_end:
+        return _spike_chart(books, item, found.period_start, found.period_end, found)
+    return _period_chart(books, detail, found, item)
+
+
+def _tier_chart(books: duckdb.DuckDBPyConnection, item: lookups.Row, explanation: Explanation) -> Chart | None:
+    basis, line = explanation.expectation.basis, explanation.line
+    span: Period | None = line.period
+    if basis is None or span is None:
+        return None
+    used = {row["day"]: row["quantity"] for row in lookups.daily(books, item, span.start, span.end)}
+    tiers = [
+        Step(tier.up_to, f"{quantity(tier.unit_amount or 0)} {line.currency} each") for tier in basis.price.price.tiers
+    ]
+    last = (span.end - timedelta(microseconds=1)).date() + timedelta(days=1)
+    if not used:
+        return None
+    highest = item["aggregation"] == "max"
+    return cumulative_chart(used, span.start.date(), last, item["unit"] or "units", tiers, highest=highest)
+
+
+def _spike_chart(
+    books: duckdb.DuckDBPyConnection, item: lookups.Row, start: datetime, end: datetime, found: StoredFinding
+) -> Chart | None:
+    """Usage of the eight weeks before and of the spike; days above twice the usual stand out."""
+    first = start - SPIKE_HISTORY
+    used = {row["day"]: row["quantity"] for row in lookups.daily(books, item, first, end)}
+    said = found.evidence
+    days, usual = int(said.get("days") or 1), said.get("usual")
+    middle = (Decimal(str(usual)) / days).quantize(Decimal(1)) if usual is not None else None
+    since = datetime.fromisoformat(said["first_day"]).date() if said.get("first_day") else start.date()
+    marked = [day for day, value in used.items() if middle is not None and value > 2 * middle and day >= since]
+    return daily_chart(used, first.date(), end.date(), item["unit"] or "units", marked, middle) if used else None
+
+
+def _period_chart(
+    books: duckdb.DuckDBPyConnection, detail: SignalDetail, found: StoredFinding, item: lookups.Row
+) -> Chart | None:
+    """The item's last periods: as billed, and as expected where a finding says so; a period never billed is a gap."""
+    sums: dict[datetime, Decimal] = {}
+    for line in lookups.billed(books, item["item_id"]):
+        if line["period_start"] and line["status"] != "void" and line["kind"] in ("usage", "recurring", "adjustment"):
+            start = line["period_start"].replace(tzinfo=UTC)
+            sums[start] = sums.get(start, Decimal(0)) + line["amount"]
+    due = _expected(detail, item["item_id"])
+    starts = sorted({*sums, *due})[-12:]
+    periods = [Billed(f"{at.day} {at:%b %Y}", due.get(at, sums.get(at, Decimal(0))), sums.get(at)) for at in starts]
+    return compare_chart(periods, found.currency) if len(periods) > 1 and found.currency else None
+
+
+def _expected(detail: SignalDetail, item_id: str) -> dict[datetime, Decimal]:
+    """What the signal's findings expect of an item, by the start of the period."""
+    return {
+        one.period_start: Decimal(str(one.evidence["expected"]))
+        for one in detail.findings
+        if one.period_start and one.evidence.get("item_id") == item_id and one.evidence.get("expected") is not None
+    }

@@ -1,0 +1,58 @@
+"""How fresh what is shown is: the latest load of every source and the latest run of every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from store.operational_tables import Load, Run
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The latest load per source and the latest finished run per rule."""
+
+    loads: tuple[Load, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def broken(self) -> tuple[Load, ...]:
+        """Sources whose latest load failed."""
+        return tuple(load for load in self.loads if load.status == "failed")
+
+    @property
+    def failed(self) -> tuple[Run, ...]:
+        """Rules whose latest run failed: what they would find is not known."""
+        return tuple(run for run in self.runs if run.status == "failed")
+
+    @property
+    def loaded_at(self) -> datetime | None:
+        """When data last came in."""
+        return max((load.finished_at for load in self.loads if load.finished_at), default=None)
+
+    @property
+    def ran_at(self) -> datetime | None:
+        """When a rule last finished."""
+        return max((run.finished_at for run in self.runs if run.finished_at), default=None)
+
+
+def read(session: Session) -> Freshness:
+    """What the latest loads and runs say."""
+    return Freshness(tuple(latest_loads(session)), tuple(latest_runs(session)))
+
+
+def latest_loads(session: Session) -> Sequence[Load]:
+    """One load per source, the latest."""
+    latest = select(func.max(Load.id)).group_by(Load.integration)
+    return session.scalars(select(Load).where(Load.id.in_(latest)).order_by(Load.integration)).all()
+
+
+def latest_runs(session: Session) -> Sequence[Run]:
+    """One finished run per rule, the latest; one that was skipped because nothing had changed is as good."""
+    finished = or_(Run.status.in_(("ok", "failed")), Run.reason == "unchanged")
+    latest = select(func.max(Run.id)).where(finished).group_by(Run.rule)
+    return session.scalars(select(Run).where(Run.id.in_(latest)).order_by(Run.rule)).all()

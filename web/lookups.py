@@ -1,0 +1,228 @@
+"""Reads single records of the books and what hangs on them, for the pages that a signal's records lead to.
+
+Small queries by key on the newest snapshot. Nothing here decides what is right: expected amounts come from the
+detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from billing.books import BY_NAME
+from detector.rule_format import ID_COLUMNS
+from web.console import rows
+
+Row = dict[str, Any]
+
+TABLES: Mapping[str, str] = {
+    "customer": "customers",
+    "subscription": "subscriptions",
+    "item": "subscription_items",
+    "price": "prices",
+    "plan": "plans",
+    "meter": "meters",
+    "usage_event": "usage_events",
+    "reported_usage": "reported_usage",
+    "invoice": "invoices",
+    "invoice_line": "invoice_lines",
+    "bill_run": "bill_runs",
+    "payment": "payments",
+    "credit_note": "credit_notes",
+    "credit_grant": "credit_grants",
+    "credit_movement": "credit_movements",
+    "topup_rule": "topup_rules",
+    "entitlement": "entitlements",
+    "discount": "discounts",
+    "subject": "subjects",
+}
+"""Which table of the books holds a record type. Sources and integrations are no records of their own."""
+
+KEYS: Mapping[str, str] = {type: str(column) for type, column in ID_COLUMNS.items() if type in TABLES}
+TYPES: Mapping[str, str] = {column: type for type, column in KEYS.items()}
+"""The record type that a column like `customer_id` points to."""
+
+MOST = 200
+
+
+def name_of(books: DuckDBPyConnection, customer: str, integration: str) -> str | None:
+    """The customer's name."""
+    query = "SELECT name FROM books.customers WHERE customer_id = ? AND integration = ?"
+    found = books.execute(query, [customer, integration]).fetchone()
+    return found[0] if found else None
+
+
+def record(books: DuckDBPyConnection, type: str, id: str) -> list[Row]:
+    """Every row with the id; more than one only where several sources use it."""
+    return rows(books, f"SELECT * FROM books.{TABLES[type]} WHERE {KEYS[type]} = ? LIMIT 20", [id])
+
+
+def subscriptions_of(books: DuckDBPyConnection, customer: str) -> list[Row]:
+    """The customer's subscriptions with their plan's name, the newest first."""
+    return rows(
+        books,
+        """
+        SELECT s.*, p.name AS plan_name, p.version AS plan_version
+        FROM books.subscriptions AS s
+        LEFT JOIN books.plans AS p ON p.integration = s.integration AND p.plan_id = s.plan_id
+        WHERE s.customer_id = ? ORDER BY s.started_at DESC LIMIT 200""",
+        [customer],
+    )
+
+
+def items_of(books: DuckDBPyConnection, subscription: str) -> list[Row]:
+    """The subscription's items with what their price says."""
+    return rows(
+        books,
+        """
+        SELECT i.*, p.name AS price_name, p.model, p.currency, p.unit_amount, p.flat_amount, p.meter_id, p.payment_term
+        FROM books.subscription_items AS i
+        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
+        WHERE i.subscription_id = ? ORDER BY i.active_from, i.item_id LIMIT 200""",
+        [subscription],
+    )
+
+
+def invoices_of(books: DuckDBPyConnection, column: str, id: str) -> list[Row]:
+    """The newest invoices of a customer (`customer_id`) or subscription (`subscription_id`)."""
+    assert column in ("customer_id", "subscription_id")
+    return rows(books, f"SELECT * FROM books.invoices WHERE {column} = ? ORDER BY created_at DESC LIMIT 60", [id])
+
+
+def lines_of(books: DuckDBPyConnection, invoice: str, integration: str) -> list[Row]:
+    """The invoice's lines with the price's name and the credit notes issued for them."""
+    return rows(
+        books,
+        """
+        SELECT l.*, p.name AS price_name, p.model, coalesce(n.credited, 0) AS credited
+        FROM books.invoice_lines AS l
+        LEFT JOIN books.prices AS p ON p.integration = l.integration AND p.price_id = l.price_id
+        LEFT JOIN (
+            SELECT integration, line_id, sum(amount) AS credited FROM books.credit_notes
+            WHERE status = 'issued' AND invoice_id = $invoice AND line_id IS NOT NULL GROUP BY ALL
+        ) AS n ON n.integration = l.integration AND n.line_id = l.line_id
+        WHERE l.invoice_id = $invoice AND l.integration = $integration
+        ORDER BY l.period_start NULLS LAST, l.line_id LIMIT 500""",
+        {"invoice": invoice, "integration": integration},
+    )
+
+
+def payments_of(books: DuckDBPyConnection, invoice: str) -> list[Row]:
+    """The invoice's payments, the newest first."""
+    return rows(books, "SELECT * FROM books.payments WHERE invoice_id = ? ORDER BY created_at DESC LIMIT 50", [invoice])
+
+
+def notes_of(books: DuckDBPyConnection, invoice: str) -> list[Row]:
+    """The invoice's credit notes, the newest first."""
+    query = "SELECT * FROM books.credit_notes WHERE invoice_id = ? ORDER BY created_at DESC LIMIT 50"
+    return rows(books, query, [invoice])
+
+
+def tiers_of(books: DuckDBPyConnection, price: str) -> list[Row]:
+    """The price's tiers in order."""
+    return rows(books, "SELECT * FROM books.price_tiers WHERE price_id = ? ORDER BY tier LIMIT 200", [price])
+
+
+def item(books: DuckDBPyConnection, id: str) -> Row | None:
+    """The item with its subscription, customer, price and meter."""
+    found = rows(
+        books,
+        """
+        SELECT i.*, s.customer_id, s.status, s.timezone, c.name AS customer_name, p.name AS price_name, p.model,
+            p.currency, m.meter_id, m.name AS meter_name, m.event_type, m.aggregation, m.unit
+        FROM books.subscription_items AS i
+        LEFT JOIN books.subscriptions AS s ON s.integration = i.integration AND s.subscription_id = i.subscription_id
+        LEFT JOIN books.customers AS c ON c.integration = s.integration AND c.customer_id = s.customer_id
+        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
+        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
+        WHERE i.item_id = ? LIMIT 1""",
+        [id],
+    )
+    return found[0] if found else None
+
+
+_EVENTS = """
+    FROM books.usage_events AS e
+    WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end
+        AND (EXISTS (
+            FROM books.subjects AS s WHERE s.subject = e.subject AND s.customer_id = $customer_id
+                AND s.valid_from <= e.time AND (s.valid_to IS NULL OR e.time < s.valid_to)
+        ) OR (e.subject = $customer_id AND NOT EXISTS (FROM books.subjects AS s WHERE s.subject = $customer_id)))
+"""
+_AGGREGATES = {
+    "sum": "sum(e.value)",
+    "count": "count(*)",
+    "max": "max(e.value)",
+    "min": "min(e.value)",
+    "avg": "CAST(avg(e.value) AS DECIMAL(27, 9))",
+    "latest": "arg_max(e.value, e.time)",
+    "unique_count": "count(DISTINCT coalesce(json_extract_string(e.properties, $property), CAST(e.value AS VARCHAR)))",
+}
+
+
+def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
+    """The item's usage by UTC day between two instants: day, quantity, events. Days without events have no row."""
+    if not of.get("event_type"):
+        return []
+    aggregate = _AGGREGATES[of["aggregation"]]
+    query = f"SELECT CAST(e.time AS DATE) AS day, {aggregate} AS quantity, count(*) AS events {_EVENTS}"
+    values = _bounds(of, start, end)
+    if "$property" in aggregate:
+        values["property"] = "$.value"
+    return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY day", values)
+
+
+def events(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
+    """The item's newest raw events between two instants, whatever their status."""
+    if not of.get("event_type"):
+        return []
+    return rows(books, f"SELECT e.* {_EVENTS} ORDER BY e.time DESC, e.event_id LIMIT 100", _bounds(of, start, end))
+
+
+def reported(books: DuckDBPyConnection, item_id: str) -> list[Row]:
+    """What the billing system recorded for the item, the newest first."""
+    query = "SELECT * FROM books.reported_usage WHERE item_id = ? ORDER BY period_start DESC LIMIT 40"
+    return rows(books, query, [item_id])
+
+
+def billed(books: DuckDBPyConnection, item_id: str) -> list[Row]:
+    """The item's invoice lines with their invoice's number and status, the newest first."""
+    return rows(
+        books,
+        """
+        SELECT l.*, i.number, i.status, i.currency FROM books.invoice_lines AS l
+        JOIN books.invoices AS i ON i.integration = l.integration AND i.invoice_id = l.invoice_id
+        WHERE l.item_id = ? ORDER BY l.period_start DESC, l.line_id LIMIT 40""",
+        [item_id],
+    )
+
+
+def found(books: DuckDBPyConnection, text: str) -> list[tuple[str, str, str]]:
+    """Records that a person may mean: exact ids and invoice numbers, then customers by name. (type, id, name)"""
+    by_id = " UNION ALL ".join(
+        f"SELECT '{type}' AS type, {key} AS id, {_name(table)} AS name FROM books.{table} WHERE {key} = $text"
+        for type, key, table in ((type, KEYS[type], TABLES[type]) for type in TABLES)
+    )
+    named = """
+        SELECT 'invoice', invoice_id, number FROM books.invoices WHERE number = $text
+        UNION ALL
+        SELECT 'customer', customer_id, name FROM books.customers WHERE contains(lower(name), lower($text))"""
+    query = f"SELECT DISTINCT * FROM ({by_id} UNION ALL {named}) ORDER BY name, id LIMIT 50"
+    return [(row["type"], row["id"], row["name"]) for row in rows(books, query, {"text": text})]
+
+
+def _name(table: str) -> str:
+    columns = BY_NAME[table].by_name
+    return next((column for column in ("name", "number", "description") if column in columns), "NULL")
+
+
+def _bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
+    return {
+        "event_type": of["event_type"],
+        "customer_id": of["customer_id"],
+        "start": start.replace(tzinfo=None),
+        "end": end.replace(tzinfo=None),
+    }

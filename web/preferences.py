@@ -1,0 +1,53 @@
+"""What a person sets for this browser: name, colours, row height, single keys. Kept in one cookie, works without JS."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from urllib.parse import parse_qs, urlencode
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from web.pages import back
+
+COOKIE = "trueup_preferences"
+CHOICES = {"theme": ("auto", "light", "dark"), "density": ("comfortable", "compact"), "keys": ("on", "off")}
+YEAR = 365 * 24 * 3600
+
+pages = Blueprint("preferences", __name__)
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The settings; what a cookie does not say, or says wrongly, is as here."""
+
+    theme: str = "auto"
+    density: str = "comfortable"
+    keys: str = "on"
+    who: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who the timeline names for a change made in this browser."""
+        return self.who or "console"
+
+
+def read(values: dict[str, list[str]]) -> Preferences:
+    """Settings from a form or a cookie; unknown names and values are left out."""
+    chosen = {name: values[name][0] for name, allowed in CHOICES.items() if values.get(name, [""])[0] in allowed}
+    who = " ".join(values.get("who", [""])[0].split())[:60]
+    return replace(Preferences(who=who), **chosen)
+
+
+def preferences() -> Preferences:
+    """The settings of this browser."""
+    return read(parse_qs(request.cookies.get(COOKIE, "")))
+
+
+@pages.post("/preferences")
+def save() -> Response:
+    """Keep the form's settings for a year and go back."""
+    answer = redirect(back(), 303)
+    kept = urlencode(asdict(read(request.form.to_dict(flat=False))))
+    answer.set_cookie(COOKIE, kept, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+    return answer

@@ -1,0 +1,184 @@
+"""The rules: what each one looks for, how it does, its versions, and dry runs that keep nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from billing.periods import Duration
+from detector import overrides, versions
+from detector.rule_format import Schedule
+from detector.rules import Rule
+from store import operational
+from store.operational_tables import Job, RuleOverride, RuleVersion, Run, Signal
+from web import freshness, jobs, rule_trials
+from web.console import console, now
+from web.moments import duration
+from web.pages import done, refused, show
+from web.preferences import preferences
+from web.rule_fields import of_rule, schedule_text, sent
+from web.signal import playbook
+
+pages = Blueprint("rules", __name__)
+
+RUNS = 15
+
+
+@pages.get("/rules")
+def listed() -> tuple[str, int]:
+    """Every rule with its latest run and its open signals, and the custom ones that do not run yet."""
+    with operational.reading(console().engine) as session:
+        runs = {run.rule: run for run in freshness.latest_runs(session)}
+        return show(
+            "rules.html",
+            rules=list(console().rules.values()),
+            files=console().live.files,
+            drafts=versions.drafts(session),
+            off=overrides.off(session, now()),
+            runs=runs,
+            opened=_open_signals(session),
+            schedule=schedule,
+            asked=jobs.recent(session, "run"),
+        )
+
+
+@pages.get("/rules/<name>")
+def shown(name: str) -> tuple[str, int] | AnyResponse:
+    """One rule: what it looks for and why, its runs, and the form of the dry run."""
+    if name not in console().rules and _draft(name) is not None:
+        return Response(status=303, headers={"Location": f"/rules/{name}/edit"})
+    return page(rule_of(name))
+
+
+def page(
+    rule: Rule, status: int = 200, given: Mapping[str, str] | None = None, trial: Job | None = None, failure: str = ""
+) -> tuple[str, int]:
+    """The page of a rule, with a trial and what a form said where there is one."""
+    with operational.reading(console().engine) as session:
+        runs = session.scalars(select(Run).where(Run.rule == rule.name).order_by(Run.id.desc()).limit(RUNS)).all()
+        return show(
+            "rule.html",
+            status,
+            rule=rule,
+            custom=rule.name not in console().live.files,
+            version=versions.of_hash(session, rule.name, rule.content_hash),
+            numbers=_numbers(session, rule.name),
+            override=session.get(RuleOverride, rule.name),
+            off=rule.name in overrides.off(session, now()),
+            runs=runs,
+            asked=[job for job in jobs.recent(session, "run") if rule.name in (job.args.get("rules") or [rule.name])],
+            opened=_open_signals(session).get(rule.name, 0),
+            schedule=schedule,
+            given=given or {},
+            trial=rule_trials.view(trial) if trial is not None else None,
+            failure=failure,
+            playbook=playbook(rule),
+        )
+
+
+@pages.post("/rules/<name>/trials")
+def ask(name: str) -> tuple[str, int] | AnyResponse:
+    """Ask for a dry run of the rule as it runs, with the form's parameters and range."""
+    rule = rule_of(name)
+    given = {key: value for key, value in request.form.items() if value.strip()}
+    try:
+        wanted = rule_trials.wanted(rule.name, request.form, params=_params(rule))
+        return page(rule, given=given, trial=rule_trials.ask(wanted))
+    except ValueError as failure:
+        return page(rule, 400, given, failure=str(failure))
+
+
+@pages.post("/rules/<name>/set")
+def set_rule(name: str) -> AnyResponse:
+    """Set parameters, severity, schedule and off for a rule without touching its text."""
+    rule = rule_of(name)
+    try:
+        with operational.writing(console().engine) as session:
+            kept = overrides.change(session, _plain(rule), _wanted(session, rule), actor=preferences().actor, now=now())
+    except overrides.BadOverride as error:
+        return refused(f"Not set: {error}", to=f"/rules/{name}/edit")
+    said = "It runs as its text says." if kept is None else "Set. Its next run goes by it."
+    if kept is not None and kept.state == "paused":
+        said = "It is off: it runs only when somebody asks for it by name."
+    return done(said, to=f"/rules/{name}/edit")
+
+
+def rule_of(name: str) -> Rule:
+    """The rule of that name that runs; 404 when none does."""
+    rule = console().rules.get(name)
+    if rule is None:
+        abort(404, description=f"There is no rule {name[:60]}.")
+    return rule
+
+
+def _draft(name: str) -> RuleVersion | None:
+    with operational.reading(console().engine) as session:
+        version = versions.newest(session, name)
+        return version if version is not None and version.origin == "custom" else None
+
+
+def _plain(rule: Rule) -> Rule:
+    return console().live.plain(rule.name) or rule
+
+
+def _wanted(session: Session, rule: Rule) -> overrides.Change:
+    """What the form wants: all fields where it has them, else only on or off."""
+    before = session.get(RuleOverride, rule.name)
+    off = request.form.get("off") == "yes"
+    if "severity" not in request.form:
+        if before is None:
+            return overrides.Change(off=off)
+        return overrides.Change(before.severity, before.schedule, before.params or {}, off)
+    if request.form.get("deed") == "reset":
+        return overrides.Change()
+    values = sent(request.form)
+    params = {key.removeprefix("param-"): value for key, value in values.items() if key.startswith("param-")}
+    plan = schedule_text(values)
+    return overrides.Change(values["severity"], plan, {k: v for k, v in params.items() if k in rule.params}, off)
+
+
+def _params(rule: Rule) -> dict[str, str]:
+    """The form's parameters that are not as the rule runs."""
+    usual = of_rule(rule, rule).values
+    given = {key: request.form.get(f"param-{key}", "").strip() for key in rule.params}
+    return {key: value for key, value in given.items() if value and value != usual[f"param-{key}"]}
+
+
+def _numbers(session: Session, name: str) -> dict[str, int]:
+    """The number of the version that each content hash names, for the runs of a rule."""
+    return {version.content_hash: version.number for version in reversed(versions.listed(session, name))}
+
+
+def _open_signals(session: Session) -> dict[str, int]:
+    query = select(Signal.rule, func.count()).where(Signal.is_open.is_(True)).group_by(Signal.rule)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def schedule(wanted: Schedule) -> str:
+    """When a rule runs, in words."""
+    said = []
+    if wanted.every is not None:
+        said.append(f"every {_length(wanted.every)}")
+    if wanted.hourly is not None:
+        said.append(f"every hour at :{wanted.hourly:02}")
+    if wanted.daily is not None:
+        said.append(f"daily at {wanted.daily:%H:%M} {wanted.timezone}")
+    if wanted.cron is not None:
+        said.append(f"cron {wanted.cron} {wanted.timezone}")
+    said += [
+        {"invoice.draft": "when drafts come in", "integration.synced": "after each sync"}[event] for event in wanted.on
+    ]
+    return ", ".join(said)
+
+
+def _length(every: Duration) -> str:
+    """A duration in words: `hour`, `15 min`, `2 d`, `3 months`."""
+    if every.months:
+        return "month" if every.months == 1 else f"{every.months} months"
+    span = timedelta(days=every.days, seconds=every.seconds)
+    return {timedelta(hours=1): "hour", timedelta(days=1): "day"}.get(span) or duration(span)

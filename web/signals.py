@@ -1,0 +1,177 @@
+"""The signals inbox: the ranked list, its filters and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, redirect, request
+from markupsafe import Markup
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from detector import inbox
+from detector.inbox import Filter, Total
+from detector.inbox_filter import conditions
+from store import operational
+from store.operational_tables import Signal, SignalImpact
+from web import addresses, freshness
+from web.charts import spark
+from web.console import console, now
+from web.figures import plain_amount
+from web.pages import show
+from web.preferences import preferences
+from web.words import SEVERITIES, at_risk
+
+pages = Blueprint("signals", __name__)
+
+VIEWS = (
+    ("inbox", "Open"),
+    ("urgent", "Final within 24 h"),
+    ("unassigned", "Unassigned"),
+    ("mine", "Mine"),
+    ("snoozed", "Snoozed"),
+    ("every", "All"),
+)
+SORTS = {
+    "risk": "Drafts about to become final, then money at risk",
+    "amount": "Money at risk",
+    "severity": "Severity, then money",
+    "last_seen": "Last seen",
+    "first_seen": "First seen",
+}
+GROUPS = {"": "Nothing", "cause": "Cause", "customer": "Customer", "rule": "Rule"}
+LONG = 14
+"""Characters of an amount that need a wider column."""
+
+KINDS = (("under", "Underbilled"), ("over", "Overbilled"), ("exposure", "Exposed"))
+
+
+@dataclass(frozen=True)
+class View:
+    """A tab: which signals it lists, and how many those are."""
+
+    name: str
+    title: str
+    count: int | None
+    address: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One kind of money of all signals that match: an amount per currency, the largest first."""
+
+    title: str
+    amounts: tuple[tuple[str, Decimal], ...]
+
+
+@pages.get("/")
+def start() -> Response:
+    """The console opens on the inbox."""
+    return redirect("/signals")
+
+
+@pages.get("/signals")
+def listed() -> tuple[str, int]:
+    """The inbox as its address says."""
+    wanted = addresses.read(request.args, preferences().who)
+    with operational.reading(console().engine) as session:
+        values = _grouped(session, wanted) if wanted.group else _ungrouped(session, wanted)
+        return show(
+            "inbox.html",
+            wanted=wanted,
+            views=_views(session, wanted),
+            facets=_facets(session, wanted),
+            chips=addresses.chips(wanted),
+            sorts=[(name, title, addresses.address(wanted, sort=name)) for name, title in SORTS.items()],
+            groupings=[(name, title, addresses.address(wanted, group=name)) for name, title in GROUPS.items()],
+            fresh=freshness.read(session),
+            sort_title=SORTS[wanted.sort],
+            plain=addresses.address(Filter(view=wanted.view, sort=wanted.sort)),
+            kept=_kept(),
+            **values,
+        )
+
+
+def _kept() -> list[tuple[str, str]]:
+    """What a search keeps of the address: everything but the text and the page."""
+    return [pair for pair in request.args.items(multi=True) if pair[0] not in ("q", "after")]
+
+
+def _ungrouped(session: Session, wanted: Filter) -> dict[str, Any]:
+    page = inbox.page(session, wanted, now())
+    lines = inbox.sparklines(session, page.items)
+    return {
+        "page": page,
+        "total": page.total,
+        "sums": sums(page.totals),
+        "sparks": _sparks(lines),
+        "wide": any(_is_long(one) for item in page.items for one in item.impacts),
+        "following": addresses.address(wanted, after=page.next) if page.next else None,
+    }
+
+
+def _is_long(impact: SignalImpact) -> bool:
+    return len(plain_amount(at_risk(impact), impact.currency)) > LONG
+
+
+def _sparks(lines: Mapping[int, Sequence[Decimal]]) -> dict[int, Markup]:
+    """The course of each signal's money; none at all while no signal of the page ever changed."""
+    drawn = {key: spark(values) for key, values in lines.items()}
+    return drawn if any(drawn.values()) else {}
+
+
+def _grouped(session: Session, wanted: Filter) -> dict[str, Any]:
+    listed = inbox.page(session, replace(wanted, group="", after=""), now(), limit=1)
+    groups = inbox.groups(session, wanted, now())
+    return {"groups": groups, "total": listed.total, "sums": sums(listed.totals), "following": None}
+
+
+def sums(totals: Sequence[Total]) -> list[Sum]:
+    """Money by kind, then by currency; currencies are ordered by the ranking rates and never added together."""
+    found = []
+    for kind, title in KINDS:
+        amounts = [(total.currency, getattr(total, kind)) for total in totals if getattr(total, kind)]
+        amounts.sort(key=lambda pair: console().weight(*pair), reverse=True)
+        if amounts:
+            found.append(Sum(title, tuple(amounts)))
+    return found
+
+
+def _views(session: Session, wanted: Filter) -> list[View]:
+    """The tabs; what each counts is exactly what it lists."""
+    me = wanted.me
+    filters = {name: Filter(view=name, me=me, status="any" if name == "every" else "open") for name, _ in VIEWS}
+    counts = _counts(session, filters)
+    return [
+        View(name, title, counts[name], addresses.address(filters[name]))
+        for name, title in VIEWS
+        if name != "mine" or me
+    ]
+
+
+def _counts(session: Session, filters: Mapping[str, Filter]) -> dict[str, int]:
+    """How many signals each filter lists, all in one statement."""
+    columns = [
+        func.count().filter(and_(True, *conditions(wanted, now()))).label(name) for name, wanted in filters.items()
+    ]
+    return dict(session.execute(select(*columns).select_from(Signal)).one()._mapping)
+
+
+def _facets(session: Session, wanted: Filter) -> list[tuple[str, list[addresses.Choice]]]:
+    """What the list can be narrowed by: facets with a choice, or with one that is made."""
+    counted = inbox.facets(session, wanted, now())
+    counted["severity"].sort(key=lambda pair: SEVERITIES.index(pair[0] or "info"), reverse=True)
+    listed = [(title, addresses.choices(wanted, field, counted[field])) for field, title in addresses.FACETS.values()]
+    status = [
+        addresses.Choice(value, count, wanted.status == value, addresses.address(wanted, status=value))
+        for value, count in counted["status"]
+    ]
+    return [
+        (title, choices)
+        for title, choices in [*listed, ("Status", status)]
+        if len(choices) > 1 or any(choice.chosen for choice in choices)
+    ]

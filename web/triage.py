@@ -1,0 +1,155 @@
+"""Changes of signals: every form of the inbox and of a signal's page ends here, and goes back with an undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import Blueprint, request
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from detector import inbox, triage
+from detector.triage import Change
+from store import operational
+from web import addresses
+from web.console import console, now
+from web.pages import back, done, refused, show
+from web.preferences import preferences
+from web.words import words
+
+pages = Blueprint("triage", __name__)
+
+DISMISSALS = (
+    ("expected", "Expected: this is how it should be"),
+    ("false_positive", "False positive: the rule is wrong here"),
+    ("immaterial", "Too small to matter (for 30 days)"),
+    ("duplicate", "The same as another signal (for 30 days)"),
+    ("handled_elsewhere", "Handled elsewhere (for 30 days)"),
+)
+
+
+class Incomplete(ValueError):  # noqa: N818 (named for what happened)
+    """A form without something that its deed needs; the message says what."""
+
+
+@pages.post("/signals/act")
+def act() -> Response | tuple[str, int]:
+    """Do to the selected signals what the form says, and go back; refusals say why."""
+    deed = DEEDS.get(request.form.get("deed", ""))
+    if deed is None:
+        return refused("Choose what to do with the signals.")
+    try:
+        with operational.writing(console().engine) as session:
+            ids = _selected(session)
+            change = deed(session, ids, request.form)
+            text = _told(change, request.form)
+    except triage.ChangedMeanwhile as meanwhile:
+        return show("conflict.html", 409, message=str(meanwhile), back=back())
+    except (triage.IllegalTransition, triage.UnknownSignal, Incomplete) as refusal:
+        return refused(_sentence(str(refusal)))
+    return done(text, change.id)
+
+
+@pages.post("/changes/<change>/undo")
+def undo(change: str) -> Response:
+    """Take a change back, for every signal that still stands as it left it."""
+    try:
+        with operational.writing(console().engine) as session:
+            taken_back = triage.undo(session, change, actor=preferences().actor, now=now())
+            count = len(taken_back.events)
+    except (triage.IllegalTransition, LookupError) as refusal:
+        return refused(_sentence(str(refusal)))
+    return done("Undone." if count == 1 else f"Undone for {count} signals.")
+
+
+def _selected(session: Session) -> list[int]:
+    """The ticked signals, or all that match the list's address when the person said so."""
+    if request.form.get("all"):
+        query = MultiDict(parse_qsl(urlsplit(back()).query, keep_blank_values=True))
+        return inbox.matching(session, addresses.read(query, preferences().who), now())
+    ids = [int(value) for value in request.form.getlist("id") if value.isascii() and value.isdigit()]
+    if not ids:
+        raise Incomplete("Select at least one signal first.")
+    return ids
+
+
+def _assign(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    name = " ".join(form.get("assignee", "").split())[:60] or None
+    return triage.assign(session, ids, name, actor=preferences().actor, now=now(), version=_version(form))
+
+
+def _status(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    status = form.get("status", "")
+    return triage.change_status(session, ids, status, actor=preferences().actor, now=now(), version=_version(form))
+
+
+def _snooze(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    hours = form.get("hours", "")
+    if not (hours.isascii() and hours.isdigit() and int(hours) <= 24 * 366):
+        raise Incomplete("Say for how long to snooze.")
+    until = now() + timedelta(hours=int(hours)) if int(hours) else None
+    return triage.snooze(session, ids, actor=preferences().actor, now=now(), until=until, version=_version(form))
+
+
+def _dismiss(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    reason = form.get("reason", "")
+    if reason not in triage.DISMISSALS:
+        raise Incomplete("Choose a reason to dismiss.")
+    detail = form.get("detail", "").strip()[:500] or None
+    actor = preferences().actor
+    return triage.dismiss(session, ids, reason, actor=actor, now=now(), detail=detail, version=_version(form))
+
+
+def _resolve(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    cause = form.get("cause", "").strip()[:500]
+    if not cause:
+        raise Incomplete("Say what it was before resolving.")
+    waiver = form.get("waiver", "").strip()[:500] or None
+    actor = preferences().actor
+    return triage.resolve(session, ids, cause, actor=actor, now=now(), waiver=waiver, version=_version(form))
+
+
+def _comment(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    text = form.get("comment", "").strip()[:5000]
+    if not text:
+        raise Incomplete("Write something first.")
+    return triage.comment(session, ids, text, actor=preferences().actor, now=now())
+
+
+DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] = {
+    "assign": _assign,
+    "status": _status,
+    "snooze": _snooze,
+    "dismiss": _dismiss,
+    "resolve": _resolve,
+    "comment": _comment,
+}
+
+
+def _version(form: Mapping[str, str]) -> int | None:
+    """The version of the single signal that the person saw; a list does not say one."""
+    version = form.get("version", "")
+    return int(version) if version.isascii() and version.isdigit() else None
+
+
+def _told(change: Change, form: Mapping[str, str]) -> str:
+    """What was done, in one line, and how many signals refused and why."""
+    count = len(change.events)
+    which = "1 signal" if count == 1 else f"{count:,} signals"
+    last = change.events[0]
+    deeds = {
+        "assign": f"{which} assigned to {last.detail}" if last.detail else f"{which} given back",
+        "snooze": f"{which} {last.reason}",
+        "comment": "Comment added",
+    }
+    told = deeds.get(last.kind, f"{which}: {words((last.after or {}).get('status'))}")
+    if change.refused:
+        told += f"; {len(change.refused):,} left as they were ({change.refused[0].reason})"
+    return _sentence(told)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

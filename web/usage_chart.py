@@ -1,0 +1,188 @@
+"""The charts of a signal, each chosen by what its rule is about, and the chart of an item's daily usage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import accumulate
+from operator import add
+
+from web.charts import Axis, Bar, Bound, Chart, Line, Mark, along, axis, path, percent
+from web.figures import plain_amount, quantity, short
+
+MOST_LABELS = 6
+GAP = Decimal("0.36")
+"""The part of a period's width that stays empty between bars."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A tier as a chart shows it: its upper bound (None: no end) and what a unit costs in it."""
+
+    up_to: Decimal | None
+    rate: str
+
+
+@dataclass(frozen=True)
+class Billed:
+    """One period of an item: what it should cost and what was billed; None where nothing was."""
+
+    label: str
+    expected: Decimal
+    billed: Decimal | None
+
+
+def daily_chart(
+    by_day: Mapping[date, Decimal],
+    start: date,
+    end: date,
+    unit: str,
+    marked: Collection[date] = (),
+    usual: Decimal | None = None,
+) -> Chart:
+    """Usage by day in [start, end). A day without events is a gap, not a zero; `marked` days stand out."""
+    days = _days(start, end)
+    values = [by_day.get(day) for day in days]
+    scale = axis(max([value for value in values if value is not None] + ([usual] if usual else []), default=Decimal(0)))
+    marks = [
+        Mark(percent(along(index, len(days))), scale.down(by_day[day]), f"{_day(day)}: {quantity(by_day[day])} {unit}")
+        for index, day in enumerate(days)
+        if day in marked and day in by_day
+    ]
+    lines = [Line("actual", path(values, scale.top))]
+    legend = [("actual", f"{unit} per day")]
+    if usual is not None:
+        lines.insert(0, Line("usual", path([usual] * len(days), scale.top)))
+        legend.append(("usual", f"usual on such days: {quantity(usual)}"))
+    if marks:
+        legend.append(("mark", "outside the usual"))
+    return Chart(
+        title="Usage by day",
+        note=f"{unit}, days in UTC; a day without events is a gap.",
+        axis=scale,
+        along=_day_labels(days),
+        columns=("Day", unit),
+        rows=tuple((_day(day), quantity(by_day.get(day))) for day in days),
+        legend=tuple(legend),
+        lines=tuple(lines),
+        marks=tuple(marks),
+    )
+
+
+def cumulative_chart(
+    by_day: Mapping[date, Decimal], start: date, end: date, unit: str, tiers: Sequence[Step], *, highest: bool = False
+) -> Chart:
+    """Units since the period began, day by day, and the tier bounds that they pass.
+
+    `highest`: the meter counts the highest value of the period, so days do not add up.
+    """
+    days = _days(start, end)
+    join = max if highest else add
+    sums = list(accumulate((by_day.get(day, Decimal(0)) for day in days), join, initial=Decimal(0)))
+    counted = "highest so far" if highest else "so far"
+    bounds = [tier for tier in tiers if tier.up_to is not None and tier.up_to <= sums[-1] * Decimal("1.6")]
+    scale = axis(max([sums[-1], *(tier.up_to for tier in bounds if tier.up_to is not None)]))
+    return Chart(
+        title="Usage since the period began, and the tiers it passes",
+        note=f"{quantity(sums[-1])} {unit} in all; each dashed line is the upper bound of a tier.",
+        axis=scale,
+        along=_day_labels([start, *(day + timedelta(days=1) for day in days)]),
+        columns=("End of day", f"{unit} {counted}", "In the tier"),
+        rows=tuple(
+            (_day(day), quantity(total), _tier(total, tiers)) for day, total in zip(days, sums[1:], strict=True)
+        ),
+        legend=(("actual", f"{unit} {counted}"), ("bound", "upper bound of a tier")),
+        lines=(Line("actual", path(sums, scale.top)),),
+        bounds=tuple(
+            Bound(scale.down(tier.up_to), f"up to {short(tier.up_to)}: {tier.rate}")
+            for tier in bounds
+            if tier.up_to is not None
+        ),
+    )
+
+
+def compare_chart(periods: Sequence[Billed], currency: str) -> Chart:
+    """Expected and billed side by side, period by period; what was billed wrongly stands out."""
+    scale = axis(
+        max((amount for one in periods for amount in (one.expected, one.billed) if amount), default=Decimal(0))
+    )
+    return Chart(
+        title="Expected and billed, period by period",
+        note=f"{currency}, before discounts and credit notes.",
+        axis=scale,
+        along=tuple(one.label.rsplit(" ", 1)[0] for one in periods),
+        slots=True,
+        columns=("Period", "Expected", "Billed", "Difference"),
+        rows=tuple(
+            (
+                one.label,
+                plain_amount(one.expected, currency),
+                "nothing" if one.billed is None else plain_amount(one.billed, currency),
+                plain_amount(one.expected - (one.billed or Decimal(0)), currency),
+            )
+            for one in periods
+        ),
+        legend=_compare_legend(periods),
+        bars=tuple(
+            bar for index, one in enumerate(periods) for bar in _pair(index, len(periods), one, scale, currency)
+        ),
+    )
+
+
+def _compare_legend(periods: Sequence[Billed]) -> tuple[tuple[str, str], ...]:
+    """Only what is drawn."""
+    looks = [("expected", "expected")]
+    if any(one.billed == one.expected for one in periods):
+        looks.append(("billed", "billed"))
+    if any(one.billed not in (None, one.expected) for one in periods):
+        looks.append(("billed off", "billed otherwise than expected"))
+    return tuple(looks)
+
+
+def _pair(index: int, count: int, one: Billed, scale: Axis, currency: str) -> list[Bar]:
+    """The two bars of a period."""
+    slot = Decimal(1) / max(count, 1)
+    wide = slot * (1 - GAP) / 2
+    left = slot * index + slot * GAP / 2
+    off = " off" if one.billed is not None and one.billed != one.expected else ""
+    bars = [
+        _bar(
+            "expected", left, wide, one.expected, scale, f"{one.label}: {plain_amount(one.expected, currency)} expected"
+        )
+    ]
+    if one.billed:
+        label = f"{one.label}: {plain_amount(one.billed, currency)} billed"
+        bars.append(_bar(f"billed{off}", left + wide, wide, one.billed, scale, label))
+    return bars
+
+
+def _bar(look: str, x: Decimal, width: Decimal, value: Decimal, scale: Axis, label: str) -> Bar:
+    value = max(value, Decimal(0))
+    return Bar(look, percent(x), scale.down(value), percent(width), scale.height(value), label)
+
+
+def _tier(units: Decimal, tiers: Sequence[Step]) -> str:
+    """What a unit costs where `units` have been reached."""
+    return next((tier.rate for tier in tiers if tier.up_to is None or units <= tier.up_to), "\u2013")
+
+
+def _days(start: date, end: date) -> list[date]:
+    return [start + timedelta(days=index) for index in range(max((end - start).days, 1))]
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _day_labels(days: Sequence[date]) -> tuple[str, ...]:
+    return _few([f"{day.day} {day:%b}" for day in days])
+
+
+def _few(labels: Sequence[str]) -> tuple[str, ...]:
+    """At most MOST_LABELS of the labels, evenly spread from the first to the last."""
+    if len(labels) <= MOST_LABELS:
+        return tuple(labels)
+    last = len(labels) - 1
+    return tuple(labels[round(last * place / (MOST_LABELS - 1))] for place in range(MOST_LABELS))
