@@ -106,7 +106,7 @@ def verify(session: Session, known: str | None = None) -> Verified:
         seen = seen or last == known
         session.expunge(entry)
     if not seen:
-        return Verified(rows, last, None, "no row has the hash that was noted; the end was cut off, or all was made anew")
+        return Verified(rows, last, None, "no row has the noted hash: the end was cut off, or all was made anew")
     return Verified(rows, last)
 
 

@@ -15,11 +15,16 @@ from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    access,
+    account,
+    audit,
     data,
     errors,
     events,
     jobs,
+    joining,
     jump,
+    rates,
     records,
     repair,
     rule_editor,
@@ -27,10 +32,12 @@ from web import (
     rules,
     runs,
     security,
+    sign_in,
     signal,
     signals,
     template_words,
     triage,
+    users,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -52,12 +59,14 @@ def create_app(
     https: bool = False,
     approvals: Approvals | None = None,
     events_token: str | None = None,
+    sign_in_required: bool = False,
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -67,13 +76,14 @@ def create_app(
     app.extensions[KEY] = Console(
         engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
     )
-    if events_token:
-        app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    app.extensions[events.KEY] = Intake(warehouse, clock)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
     security.protect(app, https=https, without_cookies=events.pages)
+    access.guard(app, access.Access(sign_in_required, events_token))
+    rates.limiter.init_app(app)
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -95,4 +105,9 @@ PAGES = (
     jump.pages,
     jobs.pages,
     settings.pages,
+    sign_in.pages,
+    joining.pages,
+    account.pages,
+    users.pages,
+    audit.pages,
 )
