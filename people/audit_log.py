@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows: what is empty does not narrow. `action` is an action or how it begins (`signal` is all of signals)."""
+    """Which rows; what is empty does not narrow. `action` is an action or how it begins: `signal` is all of signals."""
 
     actor: str = ""
     kind: str = ""

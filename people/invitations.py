@@ -1,4 +1,4 @@
-"""Invitations: a link that makes one account, once, within a few days; the first admin's is printed by `trueup serve`."""
+"""Invitations: a link that makes one account, once, within a few days. `trueup serve` prints the first admin's."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class Origin:
     via: str | None = None
 
 
-ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin("system"))
+ITSELF = Origin("system")
+ORIGIN: ContextVar[Origin] = ContextVar("origin", default=ITSELF)
 """The origin of what is done now; the console sets it for each request, the command line when it starts."""
 
 

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: every request passes here before its page, and is refused unless its route permits it.
+"""Who asks, and whether they may: every request passes here before its page.
 
 While nobody has an account, a console that answers on this machine alone is open, and its changes stand under the name
 that was typed (docs/decisions/0013). From the first account on, or as soon as it can be reached from elsewhere, every
@@ -25,7 +25,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from people import accounts, roles, sessions, tokens
 from people.roles import Permission
 from store import audit, operational
-from store.audit import ORIGIN, Origin
+from store.audit import ITSELF, ORIGIN, Origin
 from web.console import console, now
 from web.kept import sent
 from web.pages import back, is_partial, show
@@ -86,8 +86,8 @@ def guard(app: Flask, access: Access) -> None:
     app.extensions[KEY] = access
     app.before_request(_check)
     app.after_request(_tell_denied)
-    app.teardown_request(lambda error: ORIGIN.set(Origin("system")))
-    app.jinja_env.globals["caller"] = caller
+    app.teardown_request(lambda error: ORIGIN.set(ITSELF))
+    app.jinja_env.globals["whoami"] = caller  # Jinja has a `caller` of its own
 
 
 def caller() -> Caller:

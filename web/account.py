@@ -165,9 +165,8 @@ def _person(session: Session) -> Person:
 
 def _check_password(me: Person) -> None:
     """What changes how somebody signs in takes their password again. Raises BadAccount."""
-    if me.password_hash is not None and not credentials.matches(
-        request.form.get("password", "")[:1000], me.password_hash
-    ):
+    given = request.form.get("password", "")[:1000]
+    if me.password_hash is not None and not credentials.matches(given, me.password_hash):
         raise BadAccount("that is not your password")
 
 
