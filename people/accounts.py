@@ -180,7 +180,8 @@ def _amount(currency: str, text: str) -> str:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not _CURRENCY.fullmatch(currency) or not amount.is_finite() or not 0 <= amount < Decimal(10) ** 12:
-        raise BadAccount(f"{currency} {text}: write a limit as a currency and an amount, USD 500, several with commas")
+        told = f"{currency} {text}".strip()
+        raise BadAccount(f"write a limit as a currency and an amount, as USD 500, several with commas; not {told!r}")
     return f"{amount:f}"
 
 
@@ -192,6 +193,8 @@ def _name(text: str) -> str:
 
 
 def _check_free(session: Session, person: Person) -> None:
+    if ADMIN not in person.roles and not exist(session):
+        raise BadAccount("the first account is an admin's, for nobody else could invite the others")
     if session.scalars(select(Person).where(Person.email == person.email)).first():
         raise BadAccount(f"{person.email} has an account already")
     if session.scalars(select(Person).where(Person.name_key == person.name_key)).first():

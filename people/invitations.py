@@ -31,6 +31,8 @@ def invite(
     Raises BadAccount, UnknownRole.
     """
     address = accounts.checked_email(email)
+    if ADMIN not in roles and not accounts.exist(session):
+        raise BadAccount("nobody has an account yet, so invite an admin first")
     if session.scalars(select(Person).where(Person.email == address)).first():
         raise BadAccount(f"{address} has an account already")
     for earlier in pending(session, now):

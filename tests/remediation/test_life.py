@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
+from people import accounts
 from remediation import life
 from remediation.case import Case
 from remediation.life import Approvals, Refused
@@ -54,6 +55,27 @@ def test_above_the_limit_it_takes_two_people(engine: Engine) -> None:
     assert approved(engine, id, "ben", approvals=limit) == "approved"
     under = small.action(engine, small.signal(engine, "two"), small.credit("in_2", "4"), "proposed")
     assert approved(engine, under, "ann", approvals=limit) == "approved"
+
+
+def test_who_has_an_account_approves_up_to_their_own_limit(engine: Engine) -> None:
+    with operational.writing(engine) as session:
+        for name, limits in (("ann", {"USD": "100"}), ("ben", {"USD": "5"}), ("cay", {}), ("dot", {})):
+            email = f"{name}@example.com"
+            accounts.add(session, email=email, name=name, roles=["admin"], limits=limits, actor="tests", now=NOW)
+
+    def credit(signal: str) -> int:
+        return small.action(engine, small.signal(engine, signal), small.credit(f"in_{signal}", "10"), "proposed")
+
+    assert approved(engine, credit("one"), "ann") == "approved"
+    two = credit("two")
+    assert approved(engine, two, "ben") == "proposed", "above his limit he only proposes"
+    assert approved(engine, two, "ann") == "approved"
+    three = credit("three")
+    assert approved(engine, three, "cay") == "proposed", "without a limit no money is approved alone"
+    with pytest.raises(Refused, match="above the limit of ben"):
+        approved(engine, three, "ben")
+    assert approved(engine, three, "dot") == "approved", "two people may"
+    assert approved(engine, credit("four"), "cay", approvals=Approvals({"USD": Decimal(10)})) == "approved"
 
 
 def test_money_in_a_currency_without_a_limit_takes_two_people(engine: Engine) -> None:
