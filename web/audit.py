@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from web.pages import back, done, refused, show
 pages = Blueprint("audit", __name__)
 
 KINDS = ("person", "local", "token", "cli", "rule", "model", "system")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 FIELDS = ("actor", "kind", "action", "about", "since", "until")
 
 
@@ -108,6 +110,16 @@ def _day(text: str) -> datetime | None:
 
 
 def _text(value: Any) -> str:
+    """A value of a row as people read it: lists and limits without brackets, instants without their tail."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items()) or "none"
+    return _instant(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _instant(text: str) -> str:
+    """An instant to the second; any other text as it is."""
+    return f"{text[:10]} {text[11:19]}" if _INSTANT.fullmatch(text) else text
