@@ -49,6 +49,7 @@ from integrations.catalogue import kinds
 from integrations.http import SourceError
 from integrations.writing import Writes
 from people import invitations
+from people.oidc import Provider
 from remediation import gate
 from remediation import worker as repairs
 from remediation.life import Approvals
@@ -246,6 +247,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         approvals=home.remedy.approvals,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
         sign_in_required=web.https or not is_loopback(web.host),
+        provider=_provider(home.config.oidc),
     )
     background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
@@ -450,6 +452,17 @@ def doctor(home: Home, as_json: bool) -> None:
             click.echo(f"{'well' if each.well else 'NOT WELL':<9} {each.name}: {report.printable(each.said)}")
     if unwell := [each.name for each in checked if not each.well]:
         raise JobFailed(f"not well: {', '.join(unwell)}")
+
+
+def _provider(section: configuration.Oidc | None) -> Provider | None:
+    """The OpenID provider as it is configured, with its secret in place of the variable that holds it."""
+    if section is None:
+        return None
+    secret = os.environ.get(section.client_secret_env)
+    if not secret:
+        raise configuration.ConfigError([f"oidc.client_secret_env: set the variable {section.client_secret_env}"])
+    domains = frozenset(section.domains)
+    return Provider(section.issuer, section.client_id, secret, section.name, domains, section.default_role)
 
 
 def _try_out(home: Home) -> None:

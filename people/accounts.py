@@ -152,6 +152,15 @@ def facts(person: Person) -> dict[str, Any]:
     return {"email": person.email, "name": person.name, "roles": list(person.roles), "limits": dict(person.limits)}
 
 
+def is_free(session: Session, name: str) -> bool:
+    """Whether somebody new can be called that."""
+    try:
+        key = _name(name).casefold()
+    except BadAccount:
+        return False
+    return session.scalars(select(Person).where(Person.name_key == key)).first() is None
+
+
 def checked_email(text: str) -> str:
     """The address as it is kept. Raises BadAccount."""
     email = text.strip().casefold()

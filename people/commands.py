@@ -171,7 +171,7 @@ def factor_command(home: Opened, who: str, actor: str) -> None:
 @people.command("token")
 @click.argument("who")
 @click.option("--name", required=True, help="What uses it.")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(list(Permission)))
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice([each.value for each in Permission]))
 @click.option("--days", type=click.IntRange(1, tokens.LONGEST.days), default=90, show_default=True)
 @BY
 @click.pass_obj

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from detector.live_rules import LiveRules
+from people.oidc import Provider
 from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
@@ -24,6 +25,7 @@ from web import (
     jobs,
     joining,
     jump,
+    oidc,
     rates,
     records,
     repair,
@@ -60,6 +62,7 @@ def create_app(
     approvals: Approvals | None = None,
     events_token: str | None = None,
     sign_in_required: bool = False,
+    provider: Provider | None = None,
 ) -> Flask:
     """The console as a WSGI app.
 
@@ -67,6 +70,7 @@ def create_app(
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
+    `provider`: the company's OpenID provider, by which people may sign in.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -84,6 +88,7 @@ def create_app(
     security.protect(app, https=https, without_cookies=events.pages)
     access.guard(app, access.Access(sign_in_required, events_token))
     rates.limiter.init_app(app)
+    oidc.install(app, provider)
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -106,6 +111,7 @@ PAGES = (
     jobs.pages,
     settings.pages,
     sign_in.pages,
+    oidc.pages,
     joining.pages,
     account.pages,
     users.pages,

@@ -23,6 +23,8 @@ NEEDS: Mapping[str, Permission | None] = {
     "sign_in.enter": PUBLIC,
     "sign_in.code": PUBLIC,
     "sign_in.leave": PUBLIC,
+    "oidc.leave_for": PUBLIC,
+    "oidc.back_from": PUBLIC,
     "joining.shown": PUBLIC,
     "joining.join": PUBLIC,
     "account.shown": READ,

@@ -32,8 +32,8 @@ GENERIC = "That did not work. See that the address and the password are right; a
 def shown() -> tuple[str, int] | Response:
     """The form to sign in; whoever need not, goes on."""
     if caller().kind == "person" or is_open():
-        return redirect(_next(request.args), 303)
-    return _form(_next(request.args), None)
+        return redirect(next_page(request.args), 303)
+    return _form(next_page(request.args), None)
 
 
 @pages.post("/login")
@@ -46,10 +46,10 @@ def enter() -> tuple[str, int] | Response:
         secret = sessions.sign_in(session, email, password[:1000], browser(), now=now())
         waits = secret is not None and sessions.waits(session, secret, now())
     if secret is None:
-        return _form(_next(request.form), held(), failure=GENERIC, status=401)
+        return _form(next_page(request.form), held(), failure=GENERIC, status=401)
     if not waits:
-        return welcome(secret, _next(request.form), held())
-    answer = current_app.make_response(_form(_next(request.form), held(), template="code.html"))
+        return welcome(secret, next_page(request.form), held())
+    answer = current_app.make_response(_form(next_page(request.form), held(), template="code.html"))
     _set(answer, WAITING, secret, int(sessions.CODE_WITHIN.total_seconds()))
     return answer
 
@@ -63,11 +63,11 @@ def code() -> tuple[str, int] | Response:
         secret = sessions.give_code(session, waiting, request.form.get("code", "")[:100], browser(), now=now())
         still = secret is None and sessions.waits(session, waiting, now())
     if secret is not None:
-        return welcome(secret, _next(request.form), held())
+        return welcome(secret, next_page(request.form), held())
     if still:
         failure = "That is not the code of now. Codes change every 30 seconds, and each is taken once."
-        return _form(_next(request.form), held(), failure=failure, status=401, template="code.html")
-    return _form(_next(request.form), held(), failure=GENERIC, status=401)
+        return _form(next_page(request.form), held(), failure=failure, status=401, template="code.html")
+    return _form(next_page(request.form), held(), failure=GENERIC, status=401)
 
 
 @pages.post("/logout")
@@ -107,7 +107,7 @@ def _form(
     return show(template, status, next=wanted, kept=kept, failure=failure, email=email)
 
 
-def _next(values: Mapping[str, str]) -> str:
+def next_page(values: Mapping[str, str]) -> str:
     """The page to go on to, as long as it is one of ours and not about signing in."""
     wanted = values.get("next", "")
     path = urlsplit(wanted).path
