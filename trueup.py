@@ -255,9 +255,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(now())),
     }
-    if web.events_token_env:
-        jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
         if home.config.gate.hold == "automatic":
@@ -316,7 +315,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), help="Where the con
 @click.pass_obj
 def serve_command(home: Home, port: int | None) -> None:
     """Console, API, scheduler and worker in one process."""
-    serve(home, port, lambda url: _answers_at(home, url))
+    serve(home, port, lambda url: announce(home, url))
 
 
 @cli.command()
@@ -515,7 +514,7 @@ def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> 
         terminal.say(f"{name}: {remark.kind} {remark.id}: {remark.reason}")
 
 
-def _answers_at(home: Home, url: str) -> None:
+def announce(home: Home, url: str) -> None:
     """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
     click.echo(url)
     with operational.writing(home.engine) as session:

@@ -64,7 +64,7 @@ def told(found: Verified) -> str:
     return f"the chain is broken after {found.rows:,} rows: {where}{found.why}"
 
 
-def _matching(wanted: Wanted) -> Select[tuple[AuditEntry]]:
+def _matching(wanted: Wanted) -> Select[AuditEntry]:
     query = select(AuditEntry)
     if wanted.actor:
         query = query.where(AuditEntry.actor == wanted.actor)

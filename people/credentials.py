@@ -41,11 +41,6 @@ def matches(password: str, kept: str | None) -> bool:
         return False
 
 
-def is_outdated(kept: str) -> bool:
-    """Whether the hash was made with weaker settings than today's."""
-    return _hasher.check_needs_rehash(kept)
-
-
 def fresh(prefix: str = "") -> str:
     """A secret of 256 random bits."""
     return prefix + secrets.token_urlsafe(32)

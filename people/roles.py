@@ -7,29 +7,41 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """One thing that somebody may do; `means` says which."""
+    """One thing that somebody may do."""
 
-    means: str
+    READ = "read"
+    ACT = "act"
+    BULK = "bulk"
+    RULES = "rules"
+    RUNS = "runs"
+    ACTIVATE = "activate"
+    ACTIVATE_OWN = "activate_own"
+    AUDIT = "audit"
+    EVENTS = "events"
+    INTEGRATIONS = "integrations"
+    SETTINGS = "settings"
+    PEOPLE = "people"
 
-    def __new__(cls, value: str, means: str) -> Permission:
-        permission = str.__new__(cls, value)
-        permission._value_ = value
-        permission.means = means
-        return permission
+    @property
+    def means(self) -> str:
+        """What it permits, after `to`."""
+        return _MEANS[self]
 
-    READ = "read", "see signals, records, rules, runs and data"
-    ACT = "act", "change signals, and decide about actions up to the own limit"
-    BULK = "bulk", "change more than 100 signals at once"
-    RULES = "rules", "write and set rules, and try them out"
-    RUNS = "runs", "start, stop and pause runs"
-    ACTIVATE = "activate", "activate a rule's version that somebody else wrote"
-    ACTIVATE_OWN = "activate_own", "activate a rule's version of one's own"
-    AUDIT = "audit", "read, verify and export the audit"
-    EVENTS = "events", "send usage events"
-    INTEGRATIONS = "integrations", "sync and set integrations"
-    SETTINGS = "settings", "change settings"
-    PEOPLE = "people", "invite people, and change what they may do"
 
+_MEANS: Mapping[Permission, str] = {
+    Permission.READ: "see signals, records, rules, runs and data",
+    Permission.ACT: "change signals, and decide about actions up to the own limit",
+    Permission.BULK: "change more than 100 signals at once",
+    Permission.RULES: "write and set rules, and try them out",
+    Permission.RUNS: "start, stop and pause runs",
+    Permission.ACTIVATE: "activate a rule's version that somebody else wrote, and retire rules",
+    Permission.ACTIVATE_OWN: "activate a rule's version of one's own",
+    Permission.AUDIT: "read, verify and export the audit",
+    Permission.EVENTS: "send usage events",
+    Permission.INTEGRATIONS: "sync and set integrations",
+    Permission.SETTINGS: "change settings",
+    Permission.PEOPLE: "invite people, and change what they may do",
+}
 
 _READER = {Permission.READ}
 _ANALYST = _READER | {Permission.ACT}

@@ -35,18 +35,25 @@ class Browser:
     address: str = ""
 
 
-def sign_in(session: Session, email: str, password: str, browser: Browser, *, now: datetime) -> str | None:
-    """The secret of a new session, for the right password; it may still wait for the second factor.
+def recognised(session: Session, email: str, password: str) -> Person | None:
+    """Whose address and password these are; None where anything is wrong, after as much time.
 
-    None when anything is wrong, which is audited.
+    It takes a tenth of a second by design, so it is done before anything is written.
     """
     person = session.scalars(select(Person).where(Person.email == email.strip().casefold())).first()
     right = credentials.matches(password, person.password_hash if person else None)
-    if person is None or not right or person.disabled_at is not None:
-        fail(session, email, now=now, why="disabled" if right else None)
+    return person if right else None
+
+
+def sign_in(session: Session, email: str, who: Person | None, browser: Browser, *, now: datetime) -> str | None:
+    """The secret of a new session of the person who was recognised; it may still wait for the second factor.
+
+    None when nobody was, or they are disabled, which is audited.
+    """
+    person = session.get(Person, who.id) if who is not None else None
+    if person is None or person.disabled_at is not None:
+        fail(session, email, now=now, why="disabled" if person else None)
         return None
-    if credentials.is_outdated(person.password_hash or ""):
-        person.password_hash = credentials.hashed(password)
     return open_for(session, person, browser, now=now, by="password", needs_code=person.totp_since is not None)
 
 

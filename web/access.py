@@ -86,8 +86,12 @@ def guard(app: Flask, access: Access) -> None:
     app.extensions[KEY] = access
     app.before_request(_check)
     app.after_request(_tell_denied)
-    app.teardown_request(lambda error: ORIGIN.set(ITSELF))
+    app.teardown_request(_forget_origin)
     app.jinja_env.globals["whoami"] = caller  # Jinja has a `caller` of its own
+
+
+def _forget_origin(error: BaseException | None) -> None:
+    ORIGIN.set(ITSELF)
 
 
 def caller() -> Caller:
@@ -115,13 +119,18 @@ def _check() -> AnyResponse | tuple[str, int] | None:
     if request.endpoint == "asset":
         return None
     g.caller = _by_token() if _is_api() else _by_session()
-    ORIGIN.set(Origin(caller().kind, g.request_id, caller().via))
+    ORIGIN.set(Origin(_kind(), g.request_id, caller().via))
     permission = needed(request.endpoint)
     if permission is not None and caller() is NOBODY:
         return _ask_for_token() if _is_api() else _ask_to_sign_in()
     if permission is not None:
         require(permission)
     return None
+
+
+def _kind() -> str:
+    """By what the caller acts, for the audit: who is not known yet tries to be a person, or shows a token."""
+    return caller().kind if caller() is not NOBODY else ("token" if _is_api() else "person")
 
 
 def _is_api() -> bool:

@@ -41,9 +41,11 @@ def shown() -> tuple[str, int] | Response:
 @limiter.limit(rates.BY_EMAIL, key_func=rates.email)
 def enter() -> tuple[str, int] | Response:
     """Open a session for the right password, or ask for the second factor."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")[:1000]
+    with operational.reading(console().engine) as session:
+        who = sessions.recognised(session, email, password)
     with operational.writing(console().engine) as session:
-        email, password = request.form.get("email", ""), request.form.get("password", "")
-        secret = sessions.sign_in(session, email, password[:1000], browser(), now=now())
+        secret = sessions.sign_in(session, email, who, browser(), now=now())
         waits = secret is not None and sessions.waits(session, secret, now())
     if secret is None:
         return _form(next_page(request.form), held(), failure=GENERIC, status=401)

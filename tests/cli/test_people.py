@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import Engine
 
+import config
+import trueup
 from people import invitations
 from store import operational
 from tests.cli.conftest import Commands
@@ -67,6 +70,19 @@ def test_the_audit_tells_of_it_and_its_chain_is_verified(trueup_in: Commands) ->
     broken = trueup_in("audit", "verify", "--json")
     assert (broken.code, broken.json["broken"]) == (1, 1)
     assert "row 1: it is not as it was written" in broken.err
+
+
+def test_serving_prints_the_link_of_the_first_admin_while_there_is_none(
+    trueup_in: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = trueup.Home(config.load())
+    trueup.announce(home, "http://127.0.0.1:8000")
+    told = capsys.readouterr()
+    assert told.out == "http://127.0.0.1:8000\n"
+    assert re.search(r"this link makes the first admin, once: http://127.0.0.1:8000/first-run/[\w-]{40,}", told.err)
+    add_admin(trueup_in)
+    trueup.announce(home, "http://127.0.0.1:8000")
+    assert "first-run" not in capsys.readouterr().err
 
 
 def add_admin(trueup_in: Commands) -> None:

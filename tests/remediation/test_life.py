@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from people import accounts
 from remediation import life
@@ -14,6 +14,7 @@ from remediation.life import Approvals, Refused
 from remediation.plans import Plan
 from store import operational
 from store.action_tables import Action
+from store.audit_tables import AuditEntry
 from store.operational_tables import Signal, StoredFinding
 from tests.remediation import small
 from tests.remediation.small import NOW, ZERO
@@ -42,6 +43,9 @@ def test_an_approval_needs_a_reason_and_stands_in_the_journal(engine: Engine) ->
         assert [(each.kind, each.actor, each.detail) for each in life.journal(session, id)] == [
             ("approved", "ann", "checked")
         ]
+        row = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+        assert row is not None
+        assert (row.action, row.actor, row.object_id, row.reason) == ("action.approved", "ann", f"ACT-{id}", "checked")
     with pytest.raises(Refused, match="only what is proposed"):
         approved(engine, id)
 

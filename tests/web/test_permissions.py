@@ -12,12 +12,13 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from detector import versions
 from people.roles import ROLES, Permission
 from store import operational
 from store.audit_tables import AuditEntry
-from store.operational_tables import Signal
+from store.operational_tables import Job, Signal
 from store.people_tables import Person
-from tests.web.company import NOW, Home
+from tests.web.company import NOW, Home, pack
 from tests.web.reading import text
 from tests.web.signing import browser_of, team
 from web.permissions import NEEDS, PUBLIC
@@ -173,6 +174,37 @@ def test_a_sync_is_for_who_has_the_integrations(app: Flask, home: Home, people: 
     assert author.post("/jobs", data={"kind": "run", "name": ""}).status_code == 303
     assert author.post("/jobs", data={"kind": "sync"}).status_code == 403
     assert admin.post("/jobs", data={"kind": "sync"}).status_code == 303
+
+
+def test_who_may_only_look_is_offered_no_button(app: Flask, home: Home, people: dict[str, Person]) -> None:
+    viewer, analyst = (browser_of(app, home, people[role]) for role in ("viewer", "analyst"))
+    offers = {"/signals": 'data-key="d"', "/signals/SIG-1": "/signals/act", "/runs": 'action="/jobs"'}
+    for page, offer in offers.items():
+        assert offer not in viewer.get(page).get_data(as_text=True), page
+    assert [offer in analyst.get(page).get_data(as_text=True) for page, offer in offers.items()] == [True, True, False]
+
+
+def test_who_wrote_a_version_does_not_activate_it_unless_they_are_a_manager(
+    app: Flask, home: Home, people: dict[str, Person]
+) -> None:
+    rule = next(each for each in pack() if each.name == "usage_spike")
+    with operational.writing(home.engine()) as session:
+        content = versions.renamed(rule.text, "own_spike")
+        made = versions.save(session, content, author="Rae Author", note="mine", now=NOW)
+        session.add(Job(kind="dry_run", args={"rule": "own_spike"}, requested_by="x", requested_at=NOW, status="ok",
+                        about=made.content_hash))  # fmt: skip
+    form = {"number": str(made.number), "note": "as agreed"}
+    author, manager = (browser_of(app, home, people[role]) for role in ("rule_author", "manager"))
+    refused = author.post("/rules/own_spike/activate", data=form)
+    assert refused.status_code == 403
+    assert "You wrote version 1 yourself." in refused.get_data(as_text=True)
+    assert manager.post("/rules/own_spike/activate", data=form).status_code == 303
+    with operational.reading(home.engine()) as session:
+        rows = session.scalars(select(AuditEntry).where(AuditEntry.object_id == "own_spike")).all()
+        assert [(row.action, row.actor, row.reason) for row in rows] == [
+            ("rule.saved", "Rae Author", "mine"),
+            ("rule.activated", "Max Manager", "as agreed"),
+        ]
 
 
 def test_what_somebody_may_not_open_is_not_in_their_bar(app: Flask, home: Home, people: dict[str, Person]) -> None:
