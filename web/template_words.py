@@ -107,7 +107,7 @@ def people() -> list[str]:
     """Everybody who has an account or a signal, for the assignee field."""
     with operational.reading(console().engine) as session:
         having = select(Signal.assignee).where(Signal.assignee.is_not(None))
-        query = union(having, select(Person.name).where(Person.disabled_at.is_(None))).limit(MOST_PEOPLE)
+        query: Any = union(having, select(Person.name).where(Person.disabled_at.is_(None))).limit(MOST_PEOPLE)
         return sorted(name for name in session.scalars(query) if name)
 
 
