@@ -246,7 +246,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         https=web.https,
         approvals=home.remedy.approvals,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
-        sign_in_required=web.https or not is_loopback(web.host),
+        sign_in_required=web.https or web.proxies > 0 or not is_loopback(web.host),
+        proxies=web.proxies,
         provider=_provider(home.config.oidc),
     )
     background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)

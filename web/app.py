@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from detector.live_rules import LiveRules
 from people.oidc import Provider
@@ -63,6 +64,7 @@ def create_app(
     events_token: str | None = None,
     sign_in_required: bool = False,
     provider: Provider | None = None,
+    proxies: int = 0,
 ) -> Flask:
     """The console as a WSGI app.
 
@@ -70,7 +72,8 @@ def create_app(
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
-    `provider`: the company's OpenID provider, by which people may sign in.
+    `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
+    console, each of which adds to the X-Forwarded headers who asked it.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -80,6 +83,8 @@ def create_app(
     app.extensions[KEY] = Console(
         engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
     )
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions[events.KEY] = Intake(warehouse, clock)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
