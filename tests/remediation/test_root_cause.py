@@ -22,7 +22,7 @@ from remediation.remedy import Remedy
 from remediation.root_cause import CLASSES
 from store import operational
 from store.operational_tables import Signal
-from store.warehouse import Warehouse
+from tests.lakes import lake
 
 AS_OF = datetime(2026, 11, 3, 6, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -44,8 +44,7 @@ def remedy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Remedy, P
     folder = tmp_path_factory.mktemp("causes")
     example.write(folder / "books", customers=example.least_for("all"), seed=11, faults="all", as_of=AS_OF,
                   events_per_customer=60)  # fmt: skip
-    warehouse = Warehouse(f"sqlite:{folder}/lake/catalog.sqlite", folder / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(folder / "lake")
     with closing(warehouse.connect()) as con:
         staged = files.read(folder / "books", con)
         warehouse.upsert(con, staged.tables, version_at=AS_OF, distinct=True)
