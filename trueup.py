@@ -48,12 +48,14 @@ from integrations.catalogue import find as integration_of
 from integrations.catalogue import kinds
 from integrations.http import SourceError
 from integrations.writing import Writes
+from people import invitations
+from people.oidc import Provider
 from remediation import gate
 from remediation import worker as repairs
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
+from store import audit, operational
 from store import home as homes
-from store import operational
 from store.lake import LakeError
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
@@ -134,6 +136,12 @@ class Home:
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
         )
+
+    @property
+    def address(self) -> str:
+        """Where the console answers, as far as the configuration says."""
+        web = self.config.web
+        return f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
         """The named rules (by name or code), or all; says on the way which files cannot be used."""
@@ -222,7 +230,8 @@ def detect(home: Home, rules: Sequence[Rule], as_of: datetime, tell: Callable[[R
 
 def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None:
     """Console, schedule and worker in one process, until it is told to stop; says which rule files cannot be used."""
-    from web.app import create_app  # only here: no other command waits for the console
+    from web.access import is_loopback  # only here: no other command waits for the console
+    from web.app import create_app
     from web.server import AddressTaken, serve_forever
 
     home.rules(())
@@ -237,6 +246,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         https=web.https,
         approvals=home.remedy.approvals,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
+        sign_in_required=web.https or not is_loopback(web.host),
+        provider=_provider(home.config.oidc),
     )
     background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
@@ -244,9 +255,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(now())),
     }
-    if web.events_token_env:
-        jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
         if home.config.gate.hold == "automatic":
@@ -276,6 +286,8 @@ ELSEWHERE = {
     "advise": "remediation.commands:advise_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
+    "people": "people.commands:people",
+    "audit": "people.audit_commands:audit_group",
 }
 """The commands that stand beside what they are about; those of the five jobs are below."""
 
@@ -291,6 +303,7 @@ def cli(context: click.Context) -> None:
 
     Everything is kept under TRUEUP_HOME (./.trueup); config.yaml says otherwise.
     """
+    audit.ORIGIN.set(audit.Origin("cli"))
     context.obj = Home(configuration.load())
 
 
@@ -302,7 +315,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), help="Where the con
 @click.pass_obj
 def serve_command(home: Home, port: int | None) -> None:
     """Console, API, scheduler and worker in one process."""
-    serve(home, port, lambda url: click.echo(url))
+    serve(home, port, lambda url: announce(home, url))
 
 
 @cli.command()
@@ -440,6 +453,17 @@ def doctor(home: Home, as_json: bool) -> None:
         raise JobFailed(f"not well: {', '.join(unwell)}")
 
 
+def _provider(section: configuration.Oidc | None) -> Provider | None:
+    """The OpenID provider as it is configured, with its secret in place of the variable that holds it."""
+    if section is None:
+        return None
+    secret = os.environ.get(section.client_secret_env)
+    if not secret:
+        raise configuration.ConfigError([f"oidc.client_secret_env: set the variable {section.client_secret_env}"])
+    domains = frozenset(section.domains)
+    return Provider(section.issuer, section.client_id, secret, section.name, domains, section.default_role)
+
+
 def _try_out(home: Home) -> None:
     """Do the dry runs and calibrations that pages asked for, until none waits."""
     while trials.work(home.setting, home.live):
@@ -488,6 +512,15 @@ def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> 
     home.warehouse.upsert_rows(page.rows, integration=name, version_at=page.version_at, load=f"records of {name}")
     for remark in page.remarks:
         terminal.say(f"{name}: {remark.kind} {remark.id}: {remark.reason}")
+
+
+def announce(home: Home, url: str) -> None:
+    """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
+    click.echo(url)
+    with operational.writing(home.engine) as session:
+        secret = invitations.first_run(session, now=now())
+    if secret:
+        terminal.say(f"nobody has an account yet; this link makes the first admin, once: {url}/first-run/{secret}")
 
 
 def _answers(home: Home, name: str) -> str | None:

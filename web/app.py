@@ -11,15 +11,22 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from detector.live_rules import LiveRules
+from people.oidc import Provider
 from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    access,
+    account,
+    audit,
     data,
     errors,
     events,
     jobs,
+    joining,
     jump,
+    oidc,
+    rates,
     records,
     repair,
     rule_editor,
@@ -27,10 +34,12 @@ from web import (
     rules,
     runs,
     security,
+    sign_in,
     signal,
     signals,
     template_words,
     triage,
+    users,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -52,12 +61,16 @@ def create_app(
     https: bool = False,
     approvals: Approvals | None = None,
     events_token: str | None = None,
+    sign_in_required: bool = False,
+    provider: Provider | None = None,
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
+    `provider`: the company's OpenID provider, by which people may sign in.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -67,13 +80,15 @@ def create_app(
     app.extensions[KEY] = Console(
         engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
     )
-    if events_token:
-        app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    app.extensions[events.KEY] = Intake(warehouse, clock)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
     security.protect(app, https=https, without_cookies=events.pages)
+    access.guard(app, access.Access(sign_in_required, events_token))
+    rates.limiter.init_app(app)
+    oidc.install(app, provider)
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -95,4 +110,10 @@ PAGES = (
     jump.pages,
     jobs.pages,
     settings.pages,
+    sign_in.pages,
+    oidc.pages,
+    joining.pages,
+    account.pages,
+    users.pages,
+    audit.pages,
 )

@@ -13,8 +13,10 @@ from werkzeug.wrappers import Response
 
 from detector import inbox, triage
 from detector.triage import Change
+from people.roles import Permission
 from store import operational
 from web import addresses
+from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused, show
 from web.preferences import preferences
@@ -31,6 +33,10 @@ DISMISSALS = (
 )
 
 
+MANY = 100
+"""Signals that one change may touch without the permission for many."""
+
+
 class Incomplete(ValueError):  # noqa: N818 (named for what happened)
     """A form without something that its deed needs; the message says what."""
 
@@ -44,6 +50,7 @@ def act() -> Response | tuple[str, int]:
     try:
         with operational.writing(console().engine) as session:
             ids = _selected(session)
+            _check_bulk(len(ids))
             change = deed(session, ids, request.form)
             text = _told(change, request.form)
     except triage.ChangedMeanwhile as meanwhile:
@@ -58,11 +65,18 @@ def undo(change: str) -> Response:
     """Take a change back, for every signal that still stands as it left it."""
     try:
         with operational.writing(console().engine) as session:
+            _check_bulk(triage.size(session, change))
             taken_back = triage.undo(session, change, actor=preferences().actor, now=now())
             count = len(taken_back.events)
     except (triage.IllegalTransition, LookupError) as refusal:
         return refused(_sentence(str(refusal)))
     return done("Undone." if count == 1 else f"Undone for {count} signals.")
+
+
+def _check_bulk(count: int) -> None:
+    """Many signals at once are for those who answer for all of them."""
+    if count > MANY:
+        require(Permission.BULK, f"These are {count:,} signals.")
 
 
 def _selected(session: Session) -> list[int]:

@@ -137,7 +137,7 @@ def test_activating_another_version_ends_the_one_before_and_retiring_ends_all(
         activate(setting.engine, number)
     assert [rule.severity for rule in live() if rule.name == "tier_mode_own"] == ["low"]
     with operational.writing(setting.engine) as session:
-        assert versions.retire(session, "tier_mode_own").number == 2  # type: ignore[union-attr]
+        assert versions.retire(session, "tier_mode_own", actor="ann", now=NOW).number == 2  # type: ignore[union-attr]
         assert [each.label for each in versions.drafts(session)] == ["tier_mode_own@2"]
     assert "tier_mode_own" not in {rule.name for rule in live()}
 
