@@ -15,9 +15,12 @@ from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    bill_runs,
+    customer,
     data,
     errors,
     events,
+    invoice,
     jobs,
     jump,
     records,
@@ -29,8 +32,10 @@ from web import (
     security,
     signal,
     signals,
+    subscription,
     template_words,
     triage,
+    usage,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -91,6 +96,11 @@ PAGES = (
     runs.pages,
     data.pages,
     events.pages,
+    customer.pages,
+    subscription.pages,
+    invoice.pages,
+    usage.pages,
+    bill_runs.pages,
     records.pages,
     jump.pages,
     jobs.pages,
