@@ -55,6 +55,10 @@ def test_screens(open_browser: Window, serve: Serve, larger_company: Home, look:
         ("TU-39", "unbilled"),
         ("TU-13", "mismatch"),
         ("TU-20", "bounds"),
+        ("TU-22", "price"),
+        ("TU-34", "invoice"),
+        ("TU-40", "overlap"),
+        ("TU-52", "ledger"),
     ):
         if name == "tier-mode" or look == "light":
             shoot(page, address_of(page, base, code), f"signal-{name}-{look}")
