@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -39,6 +40,7 @@ PAGES = {
     "invoice": "/invoices/{}",
     "invoice_line": "/lines/{}",
     "item": "/usage?item={}",
+    "bill_run": "/bill-runs/{}",
 }
 """Record types that have a page of their own; every other type is shown by its fields."""
 
@@ -126,3 +128,12 @@ def record(type: str, id: str) -> str:
     """The page of a record of the books by its type and id."""
     safe = quote(id, safe="")
     return PAGES.get(type, f"/records/{type}/{{}}").format(safe)
+
+
+def usage_of(line: Mapping[str, Any]) -> str:
+    """The usage behind an invoice line: its item and, where it has one, its period in whole days."""
+    days = {}
+    if line["period_start"] and line["period_end"]:
+        last = line["period_end"] + timedelta(days=1) - timedelta(microseconds=1)
+        days = {"from": f"{line['period_start']:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
+    return f"/usage?{urlencode({'item': line['item_id'], **days})}"

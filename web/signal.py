@@ -66,7 +66,7 @@ def shown(label: str) -> tuple[str, int]:
             place=detail.findings.index(found) if found else 0,
             seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
             worked=_worked(session, detail, found),
-            waits=found is not None and can_be_worked(found),
+            waits=found is not None and can_be_worked(detail.signal.code, found),
             entities=_entities(session, detail),
             chosen={name: request.args.get(name, "") for name in ("type", "role", "find")},
             deeds=timeline(detail.signal, detail.timeline),
@@ -98,7 +98,7 @@ def _finding(detail: SignalDetail) -> StoredFinding | None:
 
 def _worked(session: Session, detail: SignalDetail, found: StoredFinding | None) -> Worked | None:
     """What the books say: when it is known already or the address asks for it; else the page fetches it by itself."""
-    if found is None or not can_be_worked(found):
+    if found is None or not can_be_worked(detail.signal.code, found):
         return None
     return worked(session, detail, found) if request.args.get("show") == "working" else held(found)
 
