@@ -22,7 +22,7 @@ from sqlalchemy import Engine, select
 
 from billing.books import BY_NAME
 from billing.dialects import Dialects
-from detector import covering, derived, overrides, unchanged, versions
+from detector import covering, derived, overrides, records, unchanged, versions
 from detector.claims import Cancelled, LeaseLost, Refused, Wanted, claim, owned, renew
 from detector.decisions import Policy
 from detector.evaluate import RuleFailed, bound, evaluate
@@ -183,7 +183,7 @@ def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None) -> str:
 
 def _derive(con: duckdb.DuckDBPyConnection, as_of: datetime, rules: Sequence[Rule], dialects: Dialects) -> str | None:
     """Build what the rules need, once; the error when that fails, so that each rule is then tried by itself."""
-    needed = {"invoices"}.union(*(rule.relations for rule in rules))
+    needed = records.TABLES.union(*(rule.relations for rule in rules))
     try:
         derived.build(con, as_of, needed, dialects)
     except Exception as error:  # whichever relation it is, rules that do not need it can still run

@@ -43,8 +43,8 @@ from web import (
     subscription,
     template_words,
     triage,
-    users,
     usage,
+    users,
 )
 from web import pages as answers
 from web import preferences as settings
