@@ -10,11 +10,12 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, redirect, request
 from limits import parse
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 KEY = "trueup-access"
 COOKIE = "trueup_session"
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
+_PORT = re.compile(r":\d*$")
 TOLD_TOKENS = parse("10 per minute")
 """How many wrong tokens of one address are audited; the log has them all."""
 
@@ -157,7 +159,8 @@ def _by_token() -> Caller:
     given = request.headers.get("Authorization", "")
     if not given:
         return LOCAL if is_open() else NOBODY
-    secret, access = given.removeprefix("Bearer "), _access()
+    (scheme, _, secret), access = given.partition(" "), _access()
+    secret = secret.strip() if scheme.lower() == "bearer" else ""
     if access.events_token and hmac.compare_digest(secret.encode(), access.events_token.encode()):
         return Caller("token", frozenset({Permission.EVENTS}), "events token", "web.events_token_env")
     if secret.startswith(tokens.PREFIX):
@@ -185,10 +188,10 @@ def is_open() -> bool:
 
 def _is_local() -> bool:
     """Whether a browser on this machine asks by a name of this machine, with no proxy between."""
-    named = urlsplit(f"//{request.host}").hostname or ""
+    named = request.host.rpartition(":")[0] if _PORT.search(request.host) else request.host
     return (
         is_loopback(request.remote_addr or "")
-        and (named == "localhost" or is_loopback(named))
+        and is_loopback(named.strip("[]"))
         and not any(header in request.headers for header in FORWARDED)
     )
 
@@ -216,14 +219,14 @@ def _ask_to_sign_in() -> AnyResponse | tuple[str, int]:
     if request.method == "POST":
         return show("login.html", 401, kept=sent(), next=back())
     if is_partial():
-        current = urlsplit(request.headers.get("HX-Current-URL", ""))
-        wanted = f"{current.path}?{current.query}" if current.query else current.path
-        return Response(status=401, headers={"HX-Redirect": f"/login?{urlencode({'next': _page(wanted)})}"})
-    return redirect(f"/login?{urlencode({'next': _page(request.full_path.rstrip('?'))})}", 303)
+        shown = request.headers.get("HX-Current-URL", "").removeprefix(request.host_url)
+        return Response(status=401, headers={"HX-Redirect": _sign_in_for(f"/{shown}")})
+    return redirect(_sign_in_for(request.full_path.rstrip("?")), 303)
 
 
-def _page(wanted: str) -> str:
-    return wanted[:2000] or "/signals"
+def _sign_in_for(page: str) -> str:
+    """The address of signing in, and then of a page; one that is none of ours is left out there."""
+    return f"/login?{urlencode({'next': page[:2000]})}"
 
 
 def _note(used: Callable[[Session, int, datetime], None], number: int) -> None:

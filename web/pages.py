@@ -39,7 +39,10 @@ def back(default: str = "/signals") -> str:
 
 def is_own(address: str) -> bool:
     """Whether an address is a path of the console: no other site, in none of the ways to write one."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
     plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return plain and not parts.netloc and not parts.scheme
 

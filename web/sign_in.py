@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, request
 from flask import session as browser_session
@@ -112,7 +111,7 @@ def _form(
 def next_page(values: Mapping[str, str]) -> str:
     """The page to go on to, as long as it is one of ours and not about signing in."""
     wanted = values.get("next", "")
-    path = urlsplit(wanted).path
+    path = wanted.partition("?")[0]
     return wanted if is_own(wanted) and path not in ("/login", "/login/code", "/logout", "/") else "/signals"
 
 

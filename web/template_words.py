@@ -9,10 +9,11 @@ from typing import Any
 
 from flask import Flask, g
 from markupsafe import Markup, escape
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
+from store.people_tables import Person
 from web import addresses, figures, freshness, moments
 from web.console import console, now
 from web.data import written
@@ -105,9 +106,10 @@ def customers(signal: Signal) -> str:
 
 
 def people() -> list[str]:
-    """Everybody who has a signal, for the assignee field."""
+    """Everybody who has an account or a signal, for the assignee field."""
     with operational.reading(console().engine) as session:
-        query = select(Signal.assignee).where(Signal.assignee.is_not(None)).distinct().limit(MOST_PEOPLE)
+        having = select(Signal.assignee).where(Signal.assignee.is_not(None))
+        query = union(having, select(Person.name).where(Person.disabled_at.is_(None))).limit(MOST_PEOPLE)
         return sorted(name for name in session.scalars(query) if name)
 
 

@@ -182,6 +182,7 @@ def test_who_may_only_look_is_offered_no_button(app: Flask, home: Home, people: 
     for page, offer in offers.items():
         assert offer not in viewer.get(page).get_data(as_text=True), page
     assert [offer in analyst.get(page).get_data(as_text=True) for page, offer in offers.items()] == [True, True, False]
+    assert '<option value="Max Manager">' in analyst.get("/signals").get_data(as_text=True), "a colleague"
 
 
 def test_who_wrote_a_version_does_not_activate_it_unless_they_are_a_manager(

@@ -72,6 +72,9 @@ def test_without_an_account_the_console_is_open_to_this_machine_only(home: Home,
     assert client.get("/signals").status_code == 200
     assert client.get("/signals", headers={"X-Forwarded-For": "203.0.113.9"}).location == "/login?next=%2Fsignals"
     assert client.get("/signals", environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code == 303
+    for own in ("http://[::1]:8000", "http://127.0.0.1", "http://localhost:8000"):
+        assert client.get("/signals", base_url=own).status_code == 200, own
+    assert client.get("/signals", headers={"Host": "[::1"}).status_code in (303, 400)
     rebound = client.get("/signals", base_url="http://evil.example")
     assert rebound.status_code == 303, "a page of another site that names this machine anew reads nothing"
 
@@ -107,7 +110,7 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(home: Home, client: Fla
 
 def test_signing_in_never_leads_to_another_site(home: Home, app: Flask) -> None:
     person(home, "Ada Admin", "admin", password=PASSWORD)
-    for wanted in ("https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example"):
+    for wanted in ("https://evil.example/", "//[", "//evil.example", "/\\evil.example", "/\t/evil.example"):
         assert sign_in(app.test_client(), "ada@example.com", next=wanted) == (303, "/signals"), wanted
 
 
@@ -173,6 +176,24 @@ def test_what_was_typed_when_the_session_ended_is_sent_after_signing_in(home: Ho
     assert 'action="/users/invitations"' in html
     assert html.count('name="role"') == 2
     assert 'value="USD &lt;500&gt;"' in html
+
+
+def test_a_part_of_a_page_leads_to_signing_in_and_back_to_the_whole_page(home: Home, client: FlaskClient) -> None:
+    person(home, "Ada Admin", "admin")
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://localhost/signals?sev=high"}
+    answer = client.get("/signals?after=9", headers=headers)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=%2Fsignals%3Fsev%3Dhigh")
+
+
+def test_over_https_a_session_is_for_https_only(home: Home) -> None:
+    person(home, "Ada Admin", "admin", password=PASSWORD)
+    client = home.app(https=True).test_client()
+    page = get(client, "/login")
+    form = {"csrf_token": token(page), "email": "ada@example.com", "password": PASSWORD}
+    headers = {"Referer": "http://localhost/login"}
+    cookies = client.post("/login", data=form, headers=headers).headers.getlist("Set-Cookie")
+    (session,) = [cookie for cookie in cookies if cookie.startswith("trueup_session=")]
+    assert all(part in session for part in ("Secure", "HttpOnly", "SameSite=Lax"))
 
 
 def test_a_kept_form_goes_to_no_other_site(home: Home, client: FlaskClient) -> None:
