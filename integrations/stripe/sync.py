@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from integrations.pages import Lookup, Page, Remark
+from integrations.pages import Lookup, Page
 from integrations.stripe.api import Listing
-from integrations.stripe.changes import Change, changes, events_since, read
-from integrations.stripe.objects import Object, Rows, merged
+from integrations.stripe.changes import AT_ONCE, changed_pages, changes, events_since
+from integrations.stripe.objects import Object, merged
 from integrations.stripe.reader import EXPAND, Products, Reader
 
 WALK = (
@@ -49,9 +49,6 @@ EVENTS_KEPT = timedelta(days=29)
 
 LISTINGS_PER_PAGE = 5
 """Pages of Stripe's lists in one of ours."""
-
-AT_ONCE = 100
-"""Changed objects per page."""
 
 
 @dataclass(frozen=True)
@@ -179,22 +176,11 @@ def follow(reader: Reader, since: Events) -> Iterator[Page]:
     for first in range(0, len(pending), AT_ONCE):
         chunk = pending[first : first + AT_ONCE]
         reached = replace(since, since=max(since.since, min(settled, chunk[-1].at)))
-        yield _changed(reader, chunk, at, {"events": str(reached)} if first + AT_ONCE < len(pending) else {})
+        yield from changed_pages(reader, chunk)
+        if first + AT_ONCE < len(pending):
+            yield Page("events", {}, at, {"events": str(reached)})
     newest = max(found.values(), key=lambda event: (event["created"], event["id"]), default=None)
     moved = Events(settled, str(newest["id"]) if newest else since.newest)
     twice = found and settled > max(int(event["created"]) for event in found.values())
     if moved.newest != since.newest or twice or settled - since.since > 86_400:
         yield Page("events", {}, at, {"events": str(moved)})
-
-
-def _changed(reader: Reader, chunk: list[Change], at: datetime, cursors: Mapping[str, str]) -> Page:
-    """One page with the current rows of some changed objects, as of the earliest answer."""
-    parts: list[Rows] = []
-    remarks: list[Remark] = []
-    answers = []
-    for change in chunk:
-        rows, more, answered = read(reader, change)
-        parts.append(rows)
-        remarks += more
-        answers += [answered] if answered else []
-    return Page("events", merged(*parts), min(answers, default=at), cursors, tuple(remarks))

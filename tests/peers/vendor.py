@@ -210,4 +210,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from tests.peers.vendor import main  # the module by its name, so that `Refused` is one class for all
+
     main()
