@@ -88,6 +88,17 @@ class Rereading(Protocol):
 
 
 @runtime_checkable
+class Backfilling(Protocol):
+    """An integration that reads a span of time again, whatever its cursors say."""
+
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created or changed in the span; of more, where the system cannot tell. Moves no cursor.
+
+        Raises SourceError.
+        """
+
+
+@runtime_checkable
 class Writing(Protocol):
     """An integration that can be written to; whether it may be is for others to say."""
 

@@ -108,6 +108,13 @@ class Walking:
         """Pages of what changed since the stored cursors, or of everything; see `integrations.walk.pull`."""
         return pull(self.lists.fresh().streams, cursor, full=full, now=now)
 
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created or changed since the start; few of the lists can be asked for an end."""
+        for stream in self.lists.fresh().streams:
+            for listing in _listings(stream, Walk(start)):
+                rows, remarks = stream.rows(listing.objects, start)
+                yield Page(stream.name, rows, listing.at, remarks=remarks)
+
     def pull_records(self, records: Iterable[tuple[str, str]]) -> Page:
         """One page with the rows of single records, (type, id), as they are now. Raises SourceError."""
         page = _records_page(self.lists.fresh(), records)

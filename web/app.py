@@ -10,6 +10,7 @@ from decimal import Decimal
 from flask import Flask
 from sqlalchemy import Engine
 
+from detector.deliveries import Proof
 from detector.live_rules import LiveRules
 from remediation.life import Approvals
 from store.intake import Intake
@@ -18,6 +19,7 @@ from web import (
     data,
     errors,
     events,
+    hooks,
     jobs,
     jump,
     records,
@@ -52,12 +54,14 @@ def create_app(
     https: bool = False,
     approvals: Approvals | None = None,
     events_token: str | None = None,
+    proofs: Mapping[str, Proof] | None = None,
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
-    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events,
+    `proofs` webhooks at /hooks/<integration>: what proves them, by name.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -69,11 +73,12 @@ def create_app(
     )
     if events_token:
         app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
-    security.protect(app, https=https, without_cookies=events.pages)
+    security.protect(app, https=https, without_cookies=(events.pages, hooks.pages))
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -91,6 +96,7 @@ PAGES = (
     runs.pages,
     data.pages,
     events.pages,
+    hooks.pages,
     records.pages,
     jump.pages,
     jobs.pages,

@@ -66,6 +66,10 @@ class Stripe:
         """Pages of what changed since the stored cursors, or of everything; see `integrations.stripe.sync.pull`."""
         return sync.pull(self.reader.fresh(), cursor, full=full, now=now)
 
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created in the span, and of what its events name."""
+        return sync.window(self.reader.fresh(), start, end)
+
     def pull_records(self, records: Iterable[tuple[str, str]]) -> Page:
         """One page with the current rows of single records, (type, id): invoices, subscriptions, customers,
         credit notes; of an invoice its credit notes and payments too. Moves no cursor. Raises SourceError.

@@ -119,17 +119,32 @@ def backfill(reader: Reader, walk: Walk | None) -> Generator[Page, None, Events]
     return _events_from(walk)
 
 
+def window(reader: Reader, start: datetime, end: datetime | None) -> Iterator[Page]:
+    """What was created from `start` until `end`, and what the events of that time name, as far as they are kept."""
+    first, last = int(start.timestamp()), None if end is None else int(end.timestamp())
+    span = {"gte": first} | ({} if last is None else {"lt": last})
+    for stream in WALK:
+        created = {} if stream == "billing/meters" else {"created": span}
+        for page, _ in _list(reader, stream, None, **created):
+            yield page
+    named = [event for listed, _ in events_since(reader.api, first) for event in listed]
+    pending = changes(event for event in named if last is None or event["created"] < last)
+    for place in range(0, len(pending), AT_ONCE):
+        yield from changed_pages(reader, pending[place : place + AT_ONCE])
+
+
 def _events_from(walk: Walk) -> Events:
     return Events(walk.since - int(OVERLAP.total_seconds()))
 
 
-def _list(reader: Reader, stream: str, after: str | None) -> Iterator[tuple[Page, str | None]]:
+def _list(reader: Reader, stream: str, after: str | None, **only: Any) -> Iterator[tuple[Page, str | None]]:
     """Pages of one list, each with the id to go on after; None with the last page.
 
     The list of prices ends with the plans that they make up, so it is always walked from its beginning.
     """
     noted = Products(reader)
-    for listings in _together(reader.api.pages(stream, after=after, **_asked(stream), **EVERYTHING.get(stream, {}))):
+    asked = {**_asked(stream), **EVERYTHING.get(stream, {}), **only}
+    for listings in _together(reader.api.pages(stream, after=after, **asked)):
         objects = [thing for listing in listings for thing in listing.objects]
         rows, remarks = reader.read(stream, objects)
         last = str(objects[-1]["id"]) if listings[-1].more and objects else None
