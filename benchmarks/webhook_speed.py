@@ -1,7 +1,7 @@
 """Webhooks: from the request to the signal, and a flood of them.
 
-`python -m benchmarks.webhook_speed [ROUNDS] [FLOOD]` prints JSON. `signal`: a draft is changed at the Stripe peer so that
-it does not add up, its delivery is posted, and the clock stops when the signal of the whole system pack's
+`python -m benchmarks.webhook_speed [ROUNDS] [FLOOD]` prints JSON. `signal`: a draft is changed at the Stripe peer so
+that it does not add up, its delivery is posted, and the clock stops when the signal of the whole system pack's
 `invoice_arithmetic` can be read from the operational store; `processor_seconds` is what the server worked for it.
 `flood`: that many deliveries about the drafts over sixteen connections; all must be applied, and the server not grow.
 """
@@ -71,8 +71,7 @@ def flood(place: Served, many: int, rounds: int) -> dict[str, object]:
 
     def send(part: range) -> None:
         connection = http.client.HTTPConnection(urlsplit(place.url).netloc, timeout=120)
-        for number in part:
-            statuses.append(post(connection, *signed(f"evt_flood_{number}", f"in_draft_{number % rounds}")))
+        statuses.extend(post(connection, *signed(f"evt_flood_{n}", f"in_draft_{n % rounds}")) for n in part)
 
     threads = [threading.Thread(target=send, args=(range(c, many, CONNECTIONS),)) for c in range(CONNECTIONS)]
     for thread in threads:

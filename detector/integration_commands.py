@@ -10,7 +10,7 @@ from typing import Protocol
 
 import click
 
-from detector import arrivals, deliveries, delivery_report, terminal
+from detector import deliveries, delivery_report, reconcile, terminal
 from detector.commands import Opened as Home
 from detector.cycle import Setting
 from detector.report import count
@@ -62,6 +62,28 @@ def verify(home: Opened, name: str, as_json: bool) -> None:
         raise JobFailed(f"{name}: not the same number of {', '.join(apart)}; trueup sync {name} --full reads all again")
 
 
+@integrations.command("reconcile")
+@click.argument("name")
+@JSON
+@click.pass_obj
+def reconcile_command(home: Opened, name: str, as_json: bool) -> None:
+    """Read everything again and compare it with the books, row by row; nothing is written."""
+    integration = _configured(home, name)
+    try:
+        compared = reconcile.reconcile(home.setting, integration, find(home.pulled[name]).capabilities.reads)
+    except SourceError as error:
+        raise JobFailed(f"{name}: {error}") from None
+    if as_json:
+        terminal.answer({"name": name, "tables": reconcile.compared_json(compared)})
+    else:
+        click.echo("\n".join(reconcile.compared_text(compared)))
+    if apart := [each.table for each in compared if not each.agrees]:
+        raise JobFailed(
+            f"{name}: {', '.join(apart)} not as they are there; trueup integrations repair {name} TYPE ID... reads "
+            f"single records again, trueup sync {name} --full all"
+        )
+
+
 @integrations.command("repair")
 @click.argument("name")
 @click.argument("record_type", metavar="TYPE")
@@ -77,11 +99,11 @@ def repair(home: Opened, name: str, record_type: str, ids: tuple[str, ...]) -> N
         raise click.UsageError(f"{name} reads single records of the types {', '.join(can)}, not {record_type}")
     for id in ids:
         try:
-            page = integration.pull_records([(record_type, id)])
+            stored = list(reconcile.repair(home.setting, integration, name, (record_type, id)))
         except SourceError as error:
             raise JobFailed(f"{name}: {record_type} {id}: {error}") from None
-        for stored, counts in arrivals.stored(home.setting, name, [page], f"repair of {name}"):
-            terminal.say_remarks(name, stored.remarks)
+        for page, counts in stored:
+            terminal.say_remarks(name, page.remarks)
             written = sum(each.written for each in counts.values())
             outcome = f"{count(written, 'row')} written" if written else "as it was"
             click.echo(f"{record_type} {id}: {outcome}")
