@@ -36,6 +36,7 @@ from detector import (
 from detector import rules as catalogue
 from detector.background import Background
 from detector.claims import worker_name
+from detector.connections import Configured
 from detector.cycle import RunResult, Setting
 from detector.decisions import Policy
 from detector.delivering import Applying
@@ -246,8 +247,9 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         approvals=home.remedy.approvals,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
         proofs={name: integration.proven for name, integration in receiving.items()},
+        connected=_connected(home, receiving),
     )
-    background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)
+    background = _background(home)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
         "trials": (1, partial(_try_out, home)),
@@ -441,13 +443,33 @@ def _hold(home: Home) -> None:
     gate.enforce(home.remedy)
 
 
-def _syncs(home: Home) -> dict[str, Callable[[bool], str]]:
-    """A sync of each integration that is pulled."""
-    return {name: partial(_synced, home, name) for name in home.config.pulled}
+def _background(home: Home) -> Background:
+    """What the loop of `serve` works with."""
+    syncs = {name: partial(_synced, home, name) for name in home.pulled}
+    tests = {name: partial(_tested, home, name) for name in home.pulled}
+    return Background(home.setting, home.live, syncs, home.config.rhythms, tests)
 
 
-def _synced(home: Home, name: str, full: bool) -> str:
-    return report.load_line(sync(home, name, full))
+def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
+    return report.load_line(sync(home, name, full, window))
+
+
+def _tested(home: Home, name: str) -> str:
+    if wrong := _answers(home, name):
+        raise JobFailed(wrong)
+    return "Everything that it fills can be read."
+
+
+def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:
+    """The configured integrations as the console shows them."""
+    found = []
+    for name, kind in home.pulled.items():
+        section = home.config.integrations[name]
+        key = section.api_key_env or next((str(v) for k, v in section.more.items() if k.endswith("_env")), None)
+        can = integration_of(kind).capabilities
+        taken = name in receiving and any(k.startswith("webhook") for k in section.more)
+        found.append(Configured(name, kind, can, key, section.writes, taken, section.every, section.stale_after))
+    return found
 
 
 def _writes(home: Home) -> dict[str, Writes]:

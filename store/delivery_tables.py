@@ -50,6 +50,11 @@ class DeliveryRefusal(Table):
     last_at: Mapped[datetime]
     detail: Mapped[str]
 
+    @property
+    def summary(self) -> str:
+        """As people say it: `3 forged`."""
+        return f"{self.count:,} {self.reason.replace('_', ' ')}"
+
 
 class Rejection(Table):
     """A record of an outside system that could not be taken over into the books, until it can."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
 
+from detector.connections import Configured
 from detector.deliveries import Proof
 from detector.live_rules import LiveRules
 from remediation.life import Approvals
@@ -20,6 +21,7 @@ from web import (
     errors,
     events,
     hooks,
+    integrations,
     jobs,
     jump,
     records,
@@ -55,13 +57,15 @@ def create_app(
     approvals: Approvals | None = None,
     events_token: str | None = None,
     proofs: Mapping[str, Proof] | None = None,
+    connected: Sequence[Configured] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events,
-    `proofs` webhooks at /hooks/<integration>: what proves them, by name.
+    `proofs` webhooks at /hooks/<integration>: what proves them, by name. `connected`: the
+    integrations that are configured.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -69,7 +73,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
+        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals(), integrations=connected
     )
     if events_token:
         app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
@@ -97,6 +101,7 @@ PAGES = (
     data.pages,
     events.pages,
     hooks.pages,
+    integrations.pages,
     records.pages,
     jump.pages,
     jobs.pages,
