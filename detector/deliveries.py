@@ -62,7 +62,7 @@ def take(
         kind=proven.kind,
         body=body,
         received_at=now,
-        status="waiting",
+        status="queued",
         attempts=0,
         due_at=now,
     )
@@ -106,7 +106,7 @@ def tallies(session: Session) -> dict[str, Tally]:
         Delivery.integration, Delivery.status
     )
     for integration, status, count, at in session.execute(query):
-        named = "waiting" if status == "applying" else str(status)
+        named = "waiting" if status in ("queued", "applying") else str(status)
         counts = found.setdefault(integration, {})
         counts[named] = counts.get(named, 0) + count
         last[integration] = max(at, last.get(integration, at))
@@ -129,11 +129,11 @@ def refusals(session: Session) -> Sequence[DeliveryRefusal]:
 def retry(session: Session, integration: str, now: datetime, delivery: int | None = None) -> int:
     """Let failed deliveries of an integration, or one of them, be applied again at once; how many."""
     chosen = update(Delivery).where(
-        Delivery.integration == integration, Delivery.status.in_(("failed", "waiting")), Delivery.error.is_not(None)
+        Delivery.integration == integration, Delivery.status.in_(("failed", "queued")), Delivery.error.is_not(None)
     )
     if delivery is not None:
         chosen = chosen.where(Delivery.id == delivery)
-    again = chosen.values(status="waiting", attempts=0, due_at=now, error=None)
+    again = chosen.values(status="queued", attempts=0, due_at=now, error=None)
     return int(session.execute(again).rowcount)  # type: ignore[attr-defined]
 
 

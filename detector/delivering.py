@@ -83,7 +83,7 @@ class Applying:
             select(Delivery)
             .where(
                 Delivery.integration == self.integration,
-                Delivery.status.in_(("waiting", "applying")),
+                Delivery.status.in_(("queued", "applying")),
                 Delivery.due_at <= now,
             )
             .order_by(Delivery.attempts, Delivery.id)
@@ -132,6 +132,6 @@ class Applying:
                 if done:
                     row.status, row.applied_at, row.body = "applied", now, None
                 elif later and row.attempts <= len(WAITS):
-                    row.status, row.due_at = "waiting", now + WAITS[row.attempts - 1]
+                    row.status, row.due_at = "queued", now + WAITS[row.attempts - 1]
                 else:
                     row.status = "failed"

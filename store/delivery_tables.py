@@ -30,7 +30,7 @@ class Delivery(Table):
     kind: Mapped[str]  # what happened, in the vendor's words
     body: Mapped[bytes | None] = mapped_column(LargeBinary)  # as received; null once it is applied
     received_at: Mapped[datetime]
-    status: Mapped[str]  # waiting | applying | applied | failed
+    status: Mapped[str]  # queued | applying | applied | failed
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     due_at: Mapped[datetime]  # not before then
     claimed_by: Mapped[str | None]

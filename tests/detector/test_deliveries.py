@@ -135,7 +135,7 @@ def test_a_vendor_that_does_not_answer_is_asked_later_until_it_is_given_up_and_r
     for wait in WAITS:
         home.work()
         (row,) = home.rows()
-        assert (row.status, row.error, row.due_at) == ("waiting", "acme did not answer", home.now + wait)
+        assert (row.status, row.error, row.due_at) == ("queued", "acme did not answer", home.now + wait)
         home.work()  # not before it is due
         home.now += wait
     home.work()

@@ -42,7 +42,7 @@ def fill(home: Home) -> None:
                 )
             )
         for number, status, why in ((1, "applied", None), (2, "failed", "The key may not read invoices."),
-                                    (3, "waiting", "api.stripe.com did not answer")):  # fmt: skip
+                                    (3, "queued", "api.stripe.com did not answer")):  # fmt: skip
             at = NOW - timedelta(minutes=number)
             session.add(
                 Delivery(

@@ -87,7 +87,7 @@ def test_every_vendors_delivery_is_taken_once_and_what_is_not_its_own_is_refused
     assert large.status_code == 413
     assert refused(home, kind) == {**expected, "wrong_type": 3, "unreadable": 1, "too_large": 1}
     (row,) = held(home, kind)
-    assert (row.status, row.received_at, row.attempts) == ("waiting", NOW, 0)
+    assert (row.status, row.received_at, row.attempts) == ("queued", NOW, 0)
     assert row.kind.startswith("invoice")
 
 

@@ -78,7 +78,7 @@ def test_every_button_asks_a_worker(client: FlaskClient, home: Home) -> None:
     act(client, "/integrations/stripe/retry", PAGE)
     with operational.reading(home.engine()) as session:
         held = session.scalars(select(Delivery).order_by(Delivery.id)).all()
-    assert [(each.status, each.attempts) for each in held] == [("applied", 1), ("waiting", 0), ("waiting", 0)]
+    assert [(each.status, each.attempts) for each in held] == [("applied", 1), ("queued", 0), ("queued", 0)]
 
 
 @pytest.mark.parametrize("days", [{"from": "x", "to": "2026-11-02"}, {"from": "2026-11-03", "to": "2026-11-02"}, {}])
