@@ -82,6 +82,8 @@ class Server:
         self.requests.append({"path": request.path, "query": request.query_string.decode(), "at": time.monotonic()})
         if fault and fault.kind != "slow":
             return self._fail(fault, request)
+        if fault:
+            time.sleep(fault.seconds)
         with self._lock:
             try:
                 if not self.account.allowed({k.lower(): v for k, v in request.headers.items()}, KEY):
