@@ -141,7 +141,7 @@ def table() -> str:
     """The document, measured now."""
     lines = ["| fault | vendor | failed requests | requests in all | seconds of waiting | rows missing or doubled |",
              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    said = ["| fault | vendor | what is said | requests after it |", "| --- | --- | --- | --- |"]
+    said = ["| fault | vendor | what is said | requests in all |", "| --- | --- | --- | --- |"]
     for account in ACCOUNTS:
         with account.loaded() as peer:
             for case in (None, *CASES):
@@ -152,7 +152,7 @@ def table() -> str:
             for what in ("expired key", "revoked scope"):
                 text, _, asked = refused(account, peer, what)
                 said.append(f"| {what} | {account.name} | {text} | {asked} |")
-    return "\n".join([_HEAD, *lines, "", _REFUSED, *said, "", _REST])
+    return "\n".join([_HEAD, *lines, _REFUSED, *said, _REST])
 
 
 _HEAD = """# What goes wrong, and what comes of it
@@ -165,8 +165,9 @@ _REFUSED = """
 A key that is refused, or may not read a list, is not asked again: the sync fails with one sentence, and resolves no
 signal.
 """
-_REST = """**Timeouts** count as resets, after 60 seconds (`test_faults.py` waits for less). **Clocks** that are five minutes
-apart change nothing: the vendor's own clock counts, and changes are read with ten minutes of overlap. **Pages that
+_REST = """
+**Timeouts** count as resets, after 60 seconds (`test_faults.py` waits for less). **Clocks** that are five minutes apart
+change nothing: the vendor's own clock counts, and changes are read with ten minutes of overlap. **Pages that
 drift** while they are read are met again, or the walk steps back (`test_lago.py`, `test_stripe_sync.py`). **Webhooks**,
 20,000 at once: `benchmarks/webhook_speed.py`; forged, stale, replayed and wrongly encoded ones:
 [webhooks](webhooks.md).
