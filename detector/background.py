@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from detector import cycle, overrides, report, requests, schedule
+from detector import cycle, derived, overrides, report, requests, schedule
 from detector.arrivals import Window
 from detector.cycle import RunResult, Setting
 from detector.freshness import freshness
@@ -19,6 +19,9 @@ from detector.rules import Rule
 from store import operational
 
 log = logging.getLogger("trueup")
+
+WORKED_OUT = frozenset({"usage_events", "expected_lines"})
+"""What takes long to work out before a rule that needs it can run."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ class Background:
             aside = schedule.paused(session, now)
         rules = [rule for rule in schedule.after(event, self.rules()) if rule.name not in aside]
         slots = {rule.name: schedule.Slot(f"{event}/{args['integration']}/{args['snapshot']}") for rule in rules}
-        results = cycle.run(self.setting, rules, now, trigger="event", slots=slots, on_result=_tell)
+        results = [
+            result
+            for group in quick_first(rules)
+            for result in cycle.run(self.setting, group, now, trigger="event", slots=slots, on_result=_tell)
+        ]
         if any(result.reason == "already_running" for result in results):
             raise requests.NotYet
         return "; ".join(report.run_line(result) for result in results) or f"no rule runs on {event}"
@@ -99,6 +106,18 @@ class Background:
 
     def _test(self, args: Mapping[str, Any]) -> str:
         return self.tests[str(args["integration"])]()
+
+
+def quick_first(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """The rules that read billing records alone, then those for which usage is counted and lines are rated first.
+
+    So a draft's first signals need not wait for the dearest rule. A rule that one of the others covers comes with them.
+    """
+    slow = [rule for rule in rules if derived.needed(rule.relations) & WORKED_OUT]
+    while more := [rule for rule in rules if rule not in slow and any(rule.code in other.covers for other in slow)]:
+        slow += more
+    quick = [rule for rule in rules if rule not in slow]
+    return [group for group in (quick, slow) if group]
 
 
 def _tell(result: RunResult) -> None:
