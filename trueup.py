@@ -287,6 +287,7 @@ ELSEWHERE = {
     "explain": "detector.explain_commands:explain",
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
+    "events": "detector.event_commands:events",
     "example": "detector.example_command:example",
     "advise": "remediation.commands:advise_command",
     "actions": "remediation.commands:actions",
