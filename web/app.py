@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
 
+from detector.connections import Configured
+from detector.deliveries import Proof
 from detector.live_rules import LiveRules
 from people.oidc import Provider
 from remediation.life import Approvals
@@ -24,6 +26,8 @@ from web import (
     data,
     errors,
     events,
+    hooks,
+    integrations,
     invoice,
     jobs,
     joining,
@@ -68,12 +72,16 @@ def create_app(
     events_token: str | None = None,
     sign_in_required: bool = False,
     provider: Provider | None = None,
+    proofs: Mapping[str, Proof] | None = None,
+    connected: Sequence[Configured] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
-    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events,
+    `proofs` webhooks at /hooks/<integration>: what proves them, by name. `connected`: the
+    integrations that are configured.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
     `provider`: the company's OpenID provider, by which people may sign in.
     Raises nothing of its own; the stores are read when a page needs them.
@@ -83,14 +91,15 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
+        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals(), integrations=connected
     )
     app.extensions[events.KEY] = Intake(warehouse, clock)
+    app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
-    security.protect(app, https=https, without_cookies=events.pages)
+    security.protect(app, https=https, without_cookies=(events.pages, hooks.pages))
     access.guard(app, access.Access(sign_in_required, events_token))
     rates.limiter.init_app(app)
     oidc.install(app, provider)
@@ -116,6 +125,8 @@ PAGES = (
     invoice.pages,
     usage.pages,
     bill_runs.pages,
+    hooks.pages,
+    integrations.pages,
     records.pages,
     jump.pages,
     jobs.pages,

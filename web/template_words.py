@@ -47,6 +47,7 @@ def install(app: Flask) -> None:
         instant=moments.instant,
         day=moments.day,
         ago=lambda at: moments.ago(at, now()),
+        duration=moments.duration,
         roughly=lambda at: moments.roughly(at, now()),
         gap=figures.gap,
         words=words,

@@ -17,6 +17,7 @@ OTHERS = [
     "/signals?q=nosuchthing",
     "/rules/wrong_tier_mode",
     "/rules/usage_spike/edit",
+    "/integrations",
     "/jump?q=a",
     "/nope",
 ]
