@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import Engine
@@ -50,6 +51,7 @@ from integrations.http import SourceError
 from integrations.writing import Writes
 from remediation import gate
 from remediation import worker as repairs
+from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
 from store import home as homes
@@ -57,6 +59,9 @@ from store import operational
 from store.lake import LakeError
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
+
+if TYPE_CHECKING:
+    from remediation.advisor.model import Model
 
 DEMO_CUSTOMERS = 300
 DEMO_SEED = 1
@@ -134,6 +139,21 @@ class Home:
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
         )
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The language model that advises; None where none is configured. Raises ConfigError without its key."""
+        section = self.config.advisor
+        if section.model is None:
+            return None
+        from remediation.advisor.model import Model  # only here: no other command waits for it
+
+        key = os.environ.get(section.api_key_env, "") if section.api_key_env else "none"
+        if not key:
+            raise configuration.ConfigError(
+                [f"advisor.api_key_env: set the environment variable {section.api_key_env}"]
+            )
+        return Model(Endpoint(key=key, **section.model_dump(exclude={"api_key_env"})))
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
         """The named rules (by name or code), or all; says on the way which files cannot be used."""
@@ -236,6 +256,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         secret=os.environ.get(web.secret_env) if web.secret_env else None,
         https=web.https,
         approvals=home.remedy.approvals,
+        advisor=home.config.advisor.model,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
     )
     background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)
@@ -245,6 +266,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
     }
+    if home.model is not None:
+        jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if web.events_token_env:
         jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
     if home.config.schedule.enabled:
@@ -274,6 +297,7 @@ ELSEWHERE = {
     "series": "detector.series_commands:series",
     "example": "detector.example_command:example",
     "advise": "remediation.commands:advise_command",
+    "ask": "remediation.commands:ask_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
 }

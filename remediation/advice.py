@@ -59,11 +59,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Advice:
-    """The root cause of a signal and the steps that repair it, in order."""
+    """The root cause of a signal and the steps that repair it, in order; `case` is what they were worked out from."""
 
     signal: Signal
     cause: RootCause
     steps: tuple[Step, ...]
+    case: Case
 
     def as_json(self) -> dict[str, Any]:
         """What `trueup advise --json` prints."""
@@ -101,7 +102,7 @@ def advise(remedy: Remedy, signal_id: int, *, actor: str = life.MACHINE) -> Advi
         session.expunge_all()
     with operational.writing(remedy.setting.engine) as session:
         life.propose(session, case, planned(case), actor=actor, now=remedy.setting.clock())
-        return Advice(signal, cause, tuple(_steps(session, remedy, case)))
+        return Advice(signal, cause, tuple(_steps(session, remedy, case)), case)
 
 
 def planned(case: Case) -> list[Plan]:
