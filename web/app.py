@@ -15,6 +15,7 @@ from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    asking,
     data,
     errors,
     events,
@@ -51,13 +52,15 @@ def create_app(
     secret: str | None = None,
     https: bool = False,
     approvals: Approvals | None = None,
+    advisor: str | None = None,
     events_token: str | None = None,
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
-    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
+    there is none. `events_token` lets usage events in at /api/v1/events.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -65,7 +68,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
+        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals(), advisor=advisor
     )
     if events_token:
         app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
@@ -85,6 +88,7 @@ PAGES = (
     signal.pages,
     triage.pages,
     repair.pages,
+    asking.pages,
     rules.pages,
     rule_editor.pages,
     rule_trials.pages,

@@ -16,6 +16,11 @@ from billing.money import MINOR_DIGITS
 SHARE = Decimal("0.3")
 """The least part of a sentence's longer words that the cited evidence must have too."""
 
+LEAST_LONG = 3
+"""Longer words that a sentence must have for that share to mean anything."""
+
+LEAST_WORDS = 3
+
 STEM = 5
 """Letters by which two words count as the same."""
 
@@ -103,6 +108,8 @@ def _problems(text: str, shown: str) -> Iterator[str]:
 def _words(text: str, shown: str, numbers: set[Decimal]) -> Iterator[str]:
     words, known = _WORD.findall(_without_ids(text)), {word.casefold() for word in _WORD.findall(shown)}
     lower = [word.casefold() for word in words]
+    if len(re.findall(r"\w[\w:.-]*", text)) < LEAST_WORDS:
+        yield "it is no sentence"
     for place, (word, low) in enumerate(zip(words, lower, strict=True)):
         if low in NUMBER_WORDS and NUMBER_WORDS[low] not in numbers and low not in known:
             yield f"the evidence has no {low}"
@@ -117,7 +124,7 @@ def _words(text: str, shown: str, numbers: set[Decimal]) -> Iterator[str]:
     stems = {word[:STEM] for word in known}
     longer = [word for word in lower if len(word) >= STEM and word not in STARTS]
     shared = sum(1 for word in longer if word[:STEM] in stems)
-    if longer and shared < SHARE * len(longer):
+    if len(longer) >= LEAST_LONG and shared < SHARE * len(longer):
         yield "it says little of what the evidence says"
 
 

@@ -107,6 +107,9 @@ class Model:
                 wait = self._retry.wait(attempt, None, self._pace)
                 if attempt == self.endpoint.attempts or self._pace.now() + wait > until:
                     raise ModelError(f"{self._place} cannot be reached: {error.__cause__ or error}") from None
+            except openai.APIError as error:  # told in the midst of an answer
+                told = " ".join(error.message.split())[:200]
+                raise ModelError(f"{self._place} broke off its answer: {told}", self.endpoint.answer_tokens) from None
             self._pace.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 

@@ -165,7 +165,7 @@ def _usage(box: Toolbox, asked: UsageSeries) -> str:
         found = con.execute(_SERIES, {"integration": box.advice.signal.integration, "item": item}).fetchall()
     told = [
         f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: recorded {plain(recorded, box.facts.mask)}, charged quantity "
-        f"{plain(charged, box.facts.mask)}, charged {money(amount, currency)} {currency or ''}"
+        f"{plain(charged, box.facts.mask)}, charged {_number(amount, currency or '')}"
         for start, end, recorded, charged, amount, currency in found
     ]
     return f"item:{item} by period: {'; '.join(told) or 'nothing'}"

@@ -50,7 +50,7 @@ class Home:
         operational.migrate(engine)
         return engine
 
-    def app(self, *, https: bool = False) -> Flask:
+    def app(self, *, https: bool = False, advisor: str | None = None) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
         return create_app(
@@ -61,6 +61,7 @@ class Home:
             ranking_rates=RATES,
             secret="a secret of the tests",
             https=https,
+            advisor=advisor,
         )
 
     def try_out(self) -> None:

@@ -31,11 +31,15 @@ OBEYED: dict[str, Any] = {
 """What a model says that does whatever it is told."""
 
 TOOLS = (
-    ("apply_action", {"action": "ACT-1"}), ("approve", {"id": "ACT-1", "as": "ann"}),
-    ("propose_plan", {"actions": ["ACT-1", "release_draft", "refund_all"]}), ("entity", {"type": "customer", "id": "x"}),
-    ("entity", {"type": "invoices; DROP TABLE books.invoices", "id": "x"}), ("what_if", "{not json"),
-    ("explain", {"line_id": "il_of_somebody_else"}), ("similar", {"sql": "SELECT 1"}),
-)  # fmt: skip
+    ("apply_action", {"action": "ACT-1"}),
+    ("approve", {"id": "ACT-1", "as": "ann"}),
+    ("propose_plan", {"actions": ["ACT-1", "release_draft", "refund_all"]}),
+    ("entity", {"type": "customer", "id": "x"}),
+    ("entity", {"type": "invoices; DROP TABLE books.invoices", "id": "x"}),
+    ("what_if", "{not json"),
+    ("explain", {"line_id": "il_of_somebody_else"}),
+    ("similar", {"sql": "SELECT 1"}),
+)
 
 
 def nothing_came_of_it(desk: Desk, exchange: Exchange, before: object) -> None:

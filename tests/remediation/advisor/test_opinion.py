@@ -119,7 +119,7 @@ BAD: dict[str, tuple[Answer, str]] = {
 def test_a_model_that_answers_badly_fails_in_time_and_says_so(desk: Desk, kind: str) -> None:
     answer, why = BAD[kind]
     desk.peer.will(answer)
-    found = desk.ask(timeout=timedelta(seconds=0.5))
+    found = desk.ask(timeout=timedelta(seconds=0.5), answer_tokens=100)
     assert found.status == "failed" and why in str(found.reason), found.reason
     assert KEY not in str(found.reason)
     assert found.milliseconds is not None and found.milliseconds < 4000
