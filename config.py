@@ -154,9 +154,24 @@ class Integration(_Section):
         return plain | {key.removesuffix("_env"): environment[str(name)] for key, name in secrets.items()}
 
 
-class Remediation(_Section):
-    """Who may approve what."""
+class Tickets(_Section):
+    """Where tickets are opened: files in a folder, or an address that takes JSON."""
 
+    folder: Path | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    token_env: str | None = Field(default=None, description="The variable with the bearer token for url.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Tickets:
+        if self.folder and self.url:
+            raise ValueError("name a folder or a url, not both")
+        return self
+
+
+class Remediation(_Section):
+    """Who may approve what, and where tickets are opened."""
+
+    tickets: Tickets = Tickets()
     approval_limit: dict[Currency, Amount] = Field(
         default={}, description="Above it, per currency, the proposer is not the approver."
     )
@@ -250,6 +265,12 @@ class Config(_Section):
     advisor: Advisor = Advisor()
     schedule: Schedule = Schedule()
     web: Web = Web()
+
+    @model_validator(mode="after")
+    def _tickets_are_no_integration(self) -> Config:
+        if "tickets" in self.integrations:
+            raise ValueError("integrations.tickets: that name is taken by remediation.tickets; choose another")
+        return self
 
     @cached_property
     def place(self) -> Path:

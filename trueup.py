@@ -43,7 +43,7 @@ from detector.limits import Limits
 from detector.live_rules import LiveRules
 from detector.rules import Rule, RuleProblem
 from detector.terminal import INSTANT, JSON, JobFailed
-from integrations import files
+from integrations import files, tickets
 from integrations.capabilities import Counting, Integration, Rereading, Writing
 from integrations.catalogue import find as integration_of
 from integrations.catalogue import kinds
@@ -51,6 +51,7 @@ from integrations.http import SourceError
 from integrations.writing import Writes
 from remediation import gate
 from remediation import worker as repairs
+from remediation.actions.open_ticket import TICKETS
 from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
@@ -134,7 +135,7 @@ class Home:
             setting=self.setting,
             rules=lambda: self.catalogue[0],
             writes=_writes(self),
-            allowed=frozenset(name for name in config.pulled if config.integrations[name].writes),
+            allowed=frozenset({TICKETS, *(name for name in config.pulled if config.integrations[name].writes)}),
             pull=partial(_pull_records, self),
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
@@ -499,7 +500,11 @@ def _writes(home: Home) -> dict[str, Writes]:
     sections = home.config.integrations
     keyed = [name for name in home.config.pulled if os.environ.get(sections[name].api_key_env or "")]
     found = ((name, _integration(home, name)) for name in keyed)
-    return {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    writes = {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    place = home.config.remediation.tickets
+    token = os.environ.get(place.token_env) if place.token_env else None
+    opened = tickets.at(place.folder, place.url, token)
+    return {**writes, TICKETS: opened} if opened else writes
 
 
 def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> None:

@@ -40,6 +40,13 @@ VERBS: Mapping[str, str] = {
     "adjust": "add an amount to a draft, beside one of its lines",
     "unadjust": "take such an amount off the draft again",
     "cancel": "end a subscription now",
+    "pause": "keep the invoices that a subscription makes from now on as drafts",
+    "resume": "let a subscription's invoices go out again",
+    "quantity": "change the subscribed number of an item, from now on",
+    "price": "move an item to another price, from now on",
+    "report": "report usage that was refused, or never came",
+    "ask_method": "make a link under which a customer adds a payment method",
+    "open": "open a ticket",
     "pay": "try to collect an open invoice again",
 }
 """What can be asked for; an integration names those that it can do."""

@@ -144,8 +144,8 @@ def _steps(session: Session, remedy: Remedy, case: Case) -> list[Step]:
 
 
 def _of_action(session: Session, remedy: Remedy, action: Action) -> Step:
-    people = action.integration is None
-    why = "it is work of people; the action keeps who did it, and when" if people else _access(remedy, action)
+    why = "it is work of people; the action keeps who did it, and when" if life.by_word(action) else None
+    why = why or _access(remedy, action)
     return Step(
         phase=action.phase,
         system=str(action.plan["note"].get("system") or action.integration or "trueup"),

@@ -283,6 +283,11 @@ def _reason(reason: str) -> str:
     return text[:500]
 
 
+def by_word(action: Action) -> bool:
+    """Whether it is work of people, which is done when one of them says so."""
+    return action.integration is None or "system" in action.plan["note"]
+
+
 def is_done(actions: Iterable[Action]) -> bool:
     """Whether nothing of them waits any more."""
     return all(action.status in (*TERMINAL, *DONE) for action in actions)

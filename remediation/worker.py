@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from detector import requests
 from detector.claims import LeaseLost
 from integrations.http import SourceError
-from remediation import execute
+from remediation import execute, life
 from remediation.advice import advise
 from remediation.advisor import exchanges
 from remediation.life import Refused
@@ -100,7 +100,7 @@ def _carry_out(remedy: Remedy, action_id: int) -> None:
     """Apply one action and, where the books can tell, verify it; what refuses is told in the action, or is not ours."""
     try:
         done = execute.apply(remedy, action_id, actor=WORKER)
-        if done.status == "succeeded" and done.integration is not None:
+        if done.status == "succeeded" and not life.by_word(done):
             verify(remedy, action_id, actor=WORKER)
         log.info("%s: %s", done.label, done.status)
     except (Refused, LeaseLost):

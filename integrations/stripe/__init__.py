@@ -44,7 +44,17 @@ CAPABILITIES = Capabilities(
     increments="follows the event feed, kept 30 days, and reads again what is still open",
     dialect="stripe",
     hold=Hold.PER_INVOICE,
-    writes=("hold_draft", "edit_draft", "void_invoice", "credit_note", "change_subscription", "retry_payment"),
+    writes=(
+        "hold_draft",
+        "edit_draft",
+        "void_invoice",
+        "credit_note",
+        "change_subscription",
+        "pause_collection",
+        "retry_payment",
+        "request_payment_method",
+        "report_usage",
+    ),
 )
 """What Stripe can do; `trueup integrations` shows it."""
 

@@ -221,7 +221,8 @@ class Server:
 
 
 def _collection(parts: list[str]) -> tuple[str, list[str]]:
-    return ("/".join(parts[:2]), parts[2:]) if parts[:1] == ["billing"] else (parts[0] if parts else "", parts[1:])
+    two = parts[:1] in (["billing"], ["billing_portal"])
+    return ("/".join(parts[:2]), parts[2:]) if two else (parts[0] if parts else "", parts[1:])
 
 
 def nested(text: str) -> Query:

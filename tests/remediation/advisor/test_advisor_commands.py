@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+import config as configuration
 import trueup
 from tests.peers.openai import refuse, say
 from tests.remediation.advisor.desk import KEY, Desk
 from tests.web.company import Home
 
+REAL = trueup.Home
 SAID = {"explanation": [{"text": "The root cause is pricing.", "cites": ["cause"]}], "order": [], "doubts": []}
 
 
@@ -26,6 +28,15 @@ def place(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         "TRUEUP__WAREHOUSE__DATA_PATH": str(warehouse.data_path),
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
+    kept: list[trueup.Home] = []
+
+    def opened(config: configuration.Config) -> trueup.Home:
+        """The home of the last command while the configuration is the same: its rules are read once."""
+        if not kept or kept[-1].config != config:
+            kept.append(REAL(config))
+        return kept[-1]
+
+    monkeypatch.setattr(trueup, "Home", opened)
     return desk.row().label
 
 
@@ -71,6 +82,7 @@ def test_a_question_without_an_answer_or_a_model_fails_with_the_remedy(
         capsys, "ask", place, "and why?", code=1
     )
     assert "there is no signal SIG-99999" in run(capsys, "ask", "SIG-99999", "why?", code=2)
+    monkeypatch.setattr(trueup, "Home", REAL)
     monkeypatch.delenv("PEER_KEY")
     assert "set the environment variable PEER_KEY" in run(capsys, "ask", place, "why?", code=2)
     monkeypatch.delenv("TRUEUP_CONFIG")
