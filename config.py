@@ -172,6 +172,7 @@ class Remediation(_Section):
     """Who may approve what, and where tickets are opened."""
 
     tickets: Tickets = Tickets()
+    batch: int = Field(default=25, ge=1, le=200, description="Actions that one approval may cover.")
     approval_limit: dict[Currency, Amount] = Field(
         default={}, description="Above it, per currency, the proposer is not the approver."
     )

@@ -139,6 +139,7 @@ class Home:
             pull=partial(_pull_records, self),
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
+            batch=config.remediation.batch,
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from detector import inbox, terminal
 from detector.commands import Opened as Home
 from detector.terminal import JSON, JobFailed
 from integrations.http import SourceError
-from remediation import execute, gate, life, report, verify
+from remediation import batch, execute, gate, life, report, verify
 from remediation.advice import action_json, advise
 from remediation.advisor import exchanges
 from remediation.advisor.report import after_text, exchange_json, exchange_text, sentence_text
@@ -208,6 +208,63 @@ def reverse_command(home: Opened, id: str, actor: str, reason: str, as_json: boo
     _told(home, done.id, as_json)
     if done.status != "rolled_back":
         raise JobFailed(f"{done.label} is {done.status}: {done.error}")
+
+
+@actions.group("batch")
+def batch_group() -> None:
+    """The actions of one kind for one signal as one decision, up to a cap."""
+
+
+@batch_group.command("approve")
+@click.argument("signal")
+@click.argument("kind")
+@click.option("--first", type=click.IntRange(1), help="Only the first so many.")
+@AS
+@REASON
+@JSON
+@click.pass_obj
+def batch_approve_command(
+    home: Opened, signal: str, kind: str, first: int | None, actor: str, reason: str, as_json: bool
+) -> None:
+    """Approve them together; their sum is held to the money limit."""
+    remedy = home.remedy
+    with _refusals(), operational.writing(home.engine) as session:
+        found = batch.approve(session, _signal(signal), kind, actor=actor, reason=reason, now=home.clock(),
+                              approvals=remedy.approvals, most=remedy.batch, first=first)  # fmt: skip
+    _told_batch(found, as_json)
+
+
+@batch_group.command("apply")
+@click.argument("signal")
+@click.argument("kind")
+@BY
+@JSON
+@click.pass_obj
+def batch_apply_command(home: Opened, signal: str, kind: str, actor: str, as_json: bool) -> None:
+    """Carry the approved ones out: the first is verified before the others, and the first that fails stops them."""
+    tell = (lambda action: None) if as_json else (lambda action: click.echo(f"{action.label} is {action.status}"))
+    with _refusals():
+        found = batch.apply(home.remedy, _signal(signal), kind, actor=actor, tell=tell)
+    _told_batch(found, as_json)
+
+
+def _signal(text: str) -> int:
+    number = inbox.number(text)
+    if number is None:
+        raise click.UsageError(f"there is no signal {text}; trueup signals lists them")
+    return number
+
+
+def _told_batch(found: batch.Batch, as_json: bool) -> None:
+    if as_json:
+        terminal.answer(found.as_json())
+        return
+    told = found.as_json()
+    money = ", ".join(f"{total} {currency}" for currency, total in told["totals"].items())
+    statuses = ", ".join(f"{label} {status}" for label, status in told["statuses"].items())
+    click.echo(f"{len(found.actions)} {found.kind}{f' of {money}' if money else ''}: {statuses or 'none'}")
+    for label, why in told["locked"].items():
+        click.echo(f"  {label} is left out: {why}")
 
 
 @click.command("gate")

@@ -10,6 +10,7 @@ from remediation.case import Case, Row
 from remediation.plans import Plan
 
 PHASE = "root_cause"
+NEEDS = "price"
 
 CODES = {"TU-24"}
 """Faults that say that a customer is still charged by an old version of its plan."""
@@ -20,7 +21,7 @@ SAME = ("meter_id", "currency", "cadence", "payment_term")
 
 def plan(case: Case) -> Iterator[Plan]:
     """Another price for each item that has exactly one counterpart in the agreed version."""
-    if case.signal.code not in CODES or not case.able("price"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     agreed = {str(each.evidence["other_plan_id"]) for each in case.findings if each.evidence.get("other_plan_id")}
     for entity in case.affected("item"):

@@ -11,6 +11,7 @@ from remediation.case import Case
 from remediation.plans import Plan
 
 PHASE = "root_cause"
+NEEDS = "quantity"
 
 CODES = {"TU-44"}
 """Faults that say that billing and product know another number of seats."""
@@ -21,7 +22,7 @@ def plan(case: Case) -> Iterator[Plan]:
 
     What the past periods are off is for a credit, or an adjustment of a draft.
     """
-    if case.signal.code not in CODES or not case.able("quantity"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     for entity in case.affected("item"):
         row = case.items.get(entity.entity_id)

@@ -11,6 +11,7 @@ from remediation.case import Case
 from remediation.plans import Plan, columns
 
 PHASE = "contain"
+NEEDS = "pause"
 
 CODES = {"TU-41", "TU-42", "TU-43"}
 """Faults by which every invoice of the subscription is wrong: doubled, or billed after its end."""
@@ -18,7 +19,7 @@ CODES = {"TU-41", "TU-42", "TU-43"}
 
 def plan(case: Case) -> Iterator[Plan]:
     """A pause for each live subscription of which nothing should be charged."""
-    if case.signal.code not in CODES or not case.able("pause"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     for entity in case.affected("subscription"):
         row = case.subscriptions.get(entity.entity_id)

@@ -9,6 +9,7 @@ from remediation.case import Case
 from remediation.plans import Plan
 
 PHASE = "downstream"
+NEEDS = "ask_method"
 
 CODES = {"TU-59", "TU-60"}
 """Faults that say that what is due cannot be collected."""
@@ -16,7 +17,7 @@ CODES = {"TU-59", "TU-60"}
 
 def plan(case: Case) -> Iterator[Plan]:
     """A link for each customer concerned that has no payment method and is charged automatically."""
-    if case.signal.code not in CODES or not case.able("ask_method"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     charged = {row["customer_id"] for row in case.subscriptions.values()
                if row["collection_method"] == "charge_automatically" and row["status"] != "ended"}  # fmt: skip

@@ -10,6 +10,7 @@ from remediation.case import Case, Row
 from remediation.plans import Plan, text
 
 PHASE = "downstream"
+NEEDS = "report"
 
 CODES = {"TU-03"}
 """Faults that say that usage was refused."""
@@ -23,7 +24,7 @@ MOST = 100
 
 def plan(case: Case) -> Iterator[Plan]:
     """A report of the refused events of each customer whose events carry their value and are young enough."""
-    if case.signal.code not in CODES or not case.able("report"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     oldest = case.signal.last_seen - OLDEST
     for customer in case.customers:
