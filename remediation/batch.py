@@ -89,12 +89,16 @@ def approve(
             "(--first), look at what they did, and go on; remediation.batch allows more"
         )
     over = [
-        f"{total:f} {currency}" for currency, total in chosen.totals.items() if _takes_two(approvals, currency, total)
+        f"{amount(total, currency)} {currency}"
+        for currency, total in chosen.totals.items()
+        if _takes_two(approvals, currency, total)
     ]
     mine = [each for each in chosen.actions if each.proposed_by == actor]
     if over and mine:
-        raise Refused(f"together they move {', '.join(over)}, above the limit of one person: {actor} has proposed them, "
-                      "somebody else must approve them")  # fmt: skip
+        raise Refused(
+            f"together they move {', '.join(over)}, above the limit of one person: {actor} has proposed them, "
+            "somebody else must approve them"
+        )
     for each in chosen.actions:
         if over and each.proposed_by == life.MACHINE:
             each.proposed_by = actor
