@@ -49,7 +49,7 @@ from integrations.catalogue import find as integration_of
 from integrations.catalogue import kinds
 from integrations.http import SourceError
 from integrations.writing import Writes
-from remediation import gate
+from remediation import gate, holds
 from remediation import worker as repairs
 from remediation.actions.open_ticket import TICKETS
 from remediation.advisor.endpoint import Endpoint
@@ -68,6 +68,7 @@ DEMO_CUSTOMERS = 300
 DEMO_SEED = 1
 EVENT_SECONDS = 0.25
 GATE_SECONDS = 15
+HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
 TIME = "%Y-%m-%dT%H:%M:%S"
 
@@ -274,6 +275,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
+        if home.remedy.allowed & set(home.remedy.writes):
+            jobs["holds"] = (HOLDS_SECONDS, lambda: _look_after_holds(home))
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
@@ -302,6 +305,7 @@ ELSEWHERE = {
     "ask": "remediation.commands:ask_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
+    "scoreboard": "remediation.scoreboard_commands:scoreboard_command",
 }
 """The commands that stand beside what they are about; those of the five jobs are below."""
 
@@ -485,6 +489,11 @@ def _integration(home: Home, name: str) -> Integration:
 def _hold(home: Home) -> None:
     """Hold what is blocked, by the standing approval."""
     gate.enforce(home.remedy)
+
+
+def _look_after_holds(home: Home) -> None:
+    """Tell of drafts whose hold was lost on the other side, or lasts too long."""
+    holds.reconcile(home.remedy)
 
 
 def _syncs(home: Home) -> dict[str, Callable[[bool], str]]:

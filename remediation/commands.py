@@ -11,7 +11,7 @@ from detector import inbox, terminal
 from detector.commands import Opened as Home
 from detector.terminal import JSON, JobFailed
 from integrations.http import SourceError
-from remediation import batch, execute, gate, life, report, verify
+from remediation import batch, execute, gate, holds, life, report, verify
 from remediation.advice import action_json, advise
 from remediation.advisor import exchanges
 from remediation.advisor.report import after_text, exchange_json, exchange_text, sentence_text
@@ -270,10 +270,14 @@ def _told_batch(found: batch.Batch, as_json: bool) -> None:
 @click.command("gate")
 @click.argument("invoice_id", required=False)
 @click.option("--hold", is_flag=True, help="Hold what is blocked now, by the standing approval gate.hold: automatic.")
+@click.option("--reconcile", is_flag=True, help="Ask the billing system whether what is held here is held there.")
 @JSON
 @click.pass_obj
-def gate_command(home: Opened, invoice_id: str | None, hold: bool, as_json: bool) -> None:
+def gate_command(home: Opened, invoice_id: str | None, hold: bool, reconcile: bool, as_json: bool) -> None:
     """What holds drafts back, and why."""
+    if reconcile:
+        _reconcile(home, as_json)
+        return
     if hold and not home.remedy.gate.automatic:
         raise click.UsageError("there is no standing approval; gate.hold: automatic gives it, else approve each hold")
     if hold:
@@ -285,6 +289,19 @@ def gate_command(home: Opened, invoice_id: str | None, hold: bool, as_json: bool
         terminal.answer([each.as_json() for each in found])
     else:
         click.echo("\n".join(report.gate_text(found)))
+
+
+def _reconcile(home: Opened, as_json: bool) -> None:
+    with _refusals():
+        held = holds.reconcile(home.remedy)
+    if as_json:
+        terminal.answer([each.as_json() for each in held])
+    else:
+        for each in held:
+            click.echo(
+                f"{each.state:<8} {each.invoice}  {each.action.label}{f'  ALERT {each.alert}' if each.alert else ''}"
+            )
+        click.echo(f"{len(held)} held drafts, {sum(1 for each in held if each.alert)} alerts")
 
 
 class _refusals:  # noqa: N801 (used as a statement)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from store import action_tables, advisor_tables  # noqa: F401 (their tables are among those that are made)
+from store import action_tables, advisor_tables, missed_tables  # noqa: F401 (their tables are among those that are made)
 from store.operational_tables import Table
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -52,7 +52,7 @@ def test_their_sum_is_held_to_the_limit_of_one_person(sqlite_engine: Engine) -> 
     assert approved(sqlite_engine, signal, approvals=limit, first=2) == ["approved"] * 2  # 20 USD
     signal, _ = laid(sqlite_engine, 5)
     assert approved(sqlite_engine, signal, approvals=limit) == ["proposed"] * 5  # 50 USD
-    with pytest.raises(Refused, match="together they move 50.00 USD, above the limit of one person"):
+    with pytest.raises(Refused, match=r"together they move 50\.00 USD, above the limit of one person"):
         approved(sqlite_engine, signal, approvals=limit)
     assert approved(sqlite_engine, signal, "ben", approvals=limit) == ["approved"] * 5
 

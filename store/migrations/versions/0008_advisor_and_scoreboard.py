@@ -1,4 +1,4 @@
-"""What was said with a language model about a signal."""
+"""What was said with a language model about a signal, and faults that were labelled as missed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ branch_labels = None
 depends_on = None
 
 ID = BigInteger().with_variant(Integer, "sqlite")
-TEXT, INT, INSTANT = Text(), Integer(), DateTime(timezone=True)
+TEXT, INT, MONEY, INSTANT = Text(), Integer(), BigInteger(), DateTime(timezone=True)
 DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def upgrade() -> None:
-    """One new table; what is there stays as it is."""
+    """Two new tables; what is there stays as it is."""
     create_table(
         "advisor_exchanges",
         Column("id", ID, nullable=False),
@@ -41,3 +41,17 @@ def upgrade() -> None:
     create_index("ix_advisor_exchanges_signal", "advisor_exchanges", ["signal_id", "id"])
     create_index("ix_advisor_exchanges_asked", "advisor_exchanges", ["asked_at"])
     create_index("ix_advisor_exchanges_digest", "advisor_exchanges", ["digest", "id"])
+    create_table(
+        "missed_faults",
+        Column("id", ID, nullable=False),
+        Column("happened_at", INSTANT, nullable=False),
+        *(Column(name, TEXT) for name in ("code", "record")),
+        *(Column(name, TEXT, nullable=False) for name in ("kind", "currency")),
+        Column("amount", MONEY, nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("note", "labelled_by")),
+        Column("labelled_at", INSTANT, nullable=False),
+        Column("signal_id", ID),
+        ForeignKeyConstraint(["signal_id"], ["signals.id"], ondelete="SET NULL"),
+        PrimaryKeyConstraint("id"),
+    )
+    create_index("ix_missed_faults_at", "missed_faults", ["happened_at"])
