@@ -19,7 +19,16 @@ def test_every_number_leads_to_the_signals_that_it_counts(client: FlaskClient, h
     with operational.writing(home.engine()) as session:
         labels = list(session.scalars(select(Signal.id)))
         day, note = NOW - timedelta(days=2), "<b>told</b> by phone"
-        miss(session, happened_at=day, kind="over", currency="EUR", amount=Decimal("12.5"), actor="ann", note=note, now=NOW)
+        miss(
+            session,
+            happened_at=day,
+            kind="over",
+            currency="EUR",
+            amount=Decimal("12.5"),
+            actor="ann",
+            note=note,
+            now=NOW,
+        )
     html = get(client, "/scoreboard")
     assert "Caught on a draft" in html and "&lt;b&gt;told&lt;/b&gt; by phone" in html and "MISS-1" in html
     listed = {name: get(client, f"/scoreboard?show={name}") for name in ("on_draft", "after_issue", "before_billing")}
