@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from integrations.http_limits import Pace
+from remediation.advice import Advice, advise
 from remediation.advisor import conversation, exchanges
 from remediation.advisor.endpoint import Endpoint
 from remediation.advisor.model import Model
@@ -32,6 +33,16 @@ class Desk:
     peer: OpenAIPeer
     signal: int
     endpoint: Endpoint
+    advice: Advice | None = None
+
+    def advise(self, remedy: Remedy, signal: int) -> Advice | None:
+        """The advice, as it was worked out the first time."""
+        self.advice = self.advice or advise(remedy, signal)
+        return self.advice
+
+    def forget(self) -> None:
+        """Work the advice out anew: something about the signal is another thing now."""
+        self.advice = None
 
     def model(self, **more: Any) -> Model:
         """The model, with other settings where given; it never waits between two attempts."""

@@ -74,6 +74,7 @@ def test_what_a_record_says_never_reaches_the_model(desk: Desk, place: str) -> N
             else:
                 entity.status = text
                 finding.evidence = {**finding.evidence, f"metadata_{number}": text, "customer_name": text}
+    desk.forget()
     desk.peer.will(say(OBEYED))
     found = desk.ask()
     sent = desk.peer.told()
