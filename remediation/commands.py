@@ -1,103 +1,19 @@
-"""The commands of remediation: advise, actions, gate. They open nothing themselves, see `Opened`."""
+"""The commands of actions and the gate. They open nothing themselves, see `options.Opened`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from detector import inbox, terminal
-from detector.commands import Opened as Home
+from detector import terminal
 from detector.terminal import JSON, JobFailed
-from integrations.http import SourceError
-from remediation import batch, execute, gate, holds, life, report, verify
-from remediation.advice import action_json, advise
-from remediation.advisor import exchanges
-from remediation.advisor.report import after_text, exchange_json, exchange_text, sentence_text
-from remediation.remedy import Remedy
+from remediation import execute, gate, holds, life, report, verify
+from remediation.advice import action_json
+from remediation.batch_commands import batch_group
+from remediation.options import AS, BY, REASON, Opened, refusals, signal_number
 from store import operational
 from store.action_tables import Action
-from store.advisor_tables import Exchange
-from store.operational_tables import Signal
-
-if TYPE_CHECKING:
-    from remediation.advisor.model import Model
-
-
-class Opened(Home, Protocol):
-    """What the command line opened, with what remediation needs."""
-
-    @property
-    def remedy(self) -> Remedy: ...
-
-    @property
-    def model(self) -> Model | None: ...
-
-
-AS = click.option("--as", "actor", required=True, metavar="NAME", help="Who does this.")
-BY = click.option("--as", "actor", default="cli", show_default=True, metavar="NAME", help="Who does this.")
-REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it stays with the action.")
-
-
-@click.command("advise")
-@click.argument("signal")
-@click.option("--without-model", is_flag=True, help="Ask no language model, also where one is configured.")
-@BY
-@JSON
-@click.pass_obj
-def advise_command(home: Opened, signal: str, without_model: bool, actor: str, as_json: bool) -> None:
-    """The root cause of a signal, and what to do in which order; what a language model says of it stands apart."""
-    number = inbox.number(signal)
-    found = advise(home.remedy, number) if number is not None else None
-    if found is None:
-        raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
-    if not as_json:
-        click.echo("\n".join(report.advice_text(found)))
-    model = None if without_model else home.model
-    said = _asked(home, model, found.signal.id, None, actor) if model is not None else None
-    if as_json:
-        terminal.answer({**found.as_json(), "model": exchange_json(said) if said else None})
-    elif said is not None:
-        click.echo("\n".join(["", *exchange_text(said)]))
-
-
-@click.command("ask")
-@click.argument("signal")
-@click.argument("question")
-@BY
-@JSON
-@click.pass_obj
-def ask_command(home: Opened, signal: str, question: str, actor: str, as_json: bool) -> None:
-    """Ask the language model about a signal; each sentence of the answer cites its evidence, or is dropped."""
-    with operational.reading(home.engine) as session:
-        number = inbox.number(signal)
-        if number is None or session.get(Signal, number) is None:
-            raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
-    if home.model is None:
-        raise JobFailed("no language model is configured; name one under advisor in config.yaml, or see trueup advise")
-    told = (lambda sentence: None) if as_json else (lambda sentence: click.echo(sentence_text(sentence)))
-    said = _asked(home, home.model, number, question, actor, told)
-    if as_json:
-        terminal.answer(exchange_json(said))
-    else:
-        click.echo("\n".join(after_text(said)))
-    if said.status == "failed":
-        raise JobFailed(f"there is no answer: {said.reason}")
-
-
-def _asked(
-    home: Opened, model: Model, signal: int, question: str | None, actor: str, tell: Callable[[Any], None] | None = None
-) -> Exchange:
-    """One exchange with the model, from the question to its end."""
-    from remediation.advisor import conversation  # only here: nothing else waits for the openai SDK
-
-    try:
-        with operational.writing(home.engine) as session:
-            made = exchanges.ask(session, signal, question=question, actor=actor, now=home.clock())
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    return conversation.respond(home.remedy, model, made.id, tell or (lambda sentence: None))
 
 
 @click.group()
@@ -111,9 +27,7 @@ def actions() -> None:
 @click.pass_obj
 def list_command(home: Opened, signal: str | None, as_json: bool) -> None:
     """The actions of one signal, or of all."""
-    number = inbox.number(signal) if signal else None
-    if signal and number is None:
-        raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
+    number = signal_number(signal) if signal else None
     with operational.reading(home.engine) as session:
         found = life.of_signal(session, number)
         if as_json:
@@ -139,7 +53,7 @@ def show_command(home: Opened, id: str, as_json: bool) -> None:
 @click.pass_obj
 def approve_command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
     """Allow one action."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with refusals(), operational.writing(home.engine) as session:
         life.approve(
             session, _number(id), actor=actor, reason=reason, now=home.clock(), approvals=home.remedy.approvals
         )
@@ -154,7 +68,7 @@ def _ending(name: str, end: Callable[..., Action], told: str) -> click.Command:
     @JSON
     @click.pass_obj
     def command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
-        with _refusals(), operational.writing(home.engine) as session:
+        with refusals(), operational.writing(home.engine) as session:
             end(session, _number(id), actor=actor, reason=reason, now=home.clock())
         _told(home, _number(id), as_json)
 
@@ -173,7 +87,7 @@ actions.add_command(_ending("waive", life.waive, "Say that an action need not be
 @click.pass_obj
 def apply_command(home: Opened, id: str, again: bool, actor: str, as_json: bool) -> None:
     """Carry out an approved action, at most once."""
-    with _refusals():
+    with refusals():
         done = execute.apply(home.remedy, _number(id), actor=actor, again=again)
     _told(home, done.id, as_json)
     if done.status != "succeeded":
@@ -188,7 +102,7 @@ def apply_command(home: Opened, id: str, again: bool, actor: str, as_json: bool)
 @click.pass_obj
 def verify_command(home: Opened, id: str, reason: str, actor: str, as_json: bool) -> None:
     """Pull what an action touched, run the rule on it, compare with what was promised."""
-    with _refusals():
+    with refusals():
         action, verdict = verify.verify(home.remedy, _number(id), actor=actor, reason=reason)
     _told(home, action.id, as_json)
     if not verdict.verified:
@@ -203,68 +117,14 @@ def verify_command(home: Opened, id: str, reason: str, actor: str, as_json: bool
 @click.pass_obj
 def reverse_command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
     """Undo what an action did, where that can be."""
-    with _refusals():
+    with refusals():
         done = execute.reverse(home.remedy, _number(id), actor=actor, reason=reason)
     _told(home, done.id, as_json)
     if done.status != "rolled_back":
         raise JobFailed(f"{done.label} is {done.status}: {done.error}")
 
 
-@actions.group("batch")
-def batch_group() -> None:
-    """The actions of one kind for one signal as one decision, up to a cap."""
-
-
-@batch_group.command("approve")
-@click.argument("signal")
-@click.argument("kind")
-@click.option("--first", type=click.IntRange(1), help="Only the first so many.")
-@AS
-@REASON
-@JSON
-@click.pass_obj
-def batch_approve_command(
-    home: Opened, signal: str, kind: str, first: int | None, actor: str, reason: str, as_json: bool
-) -> None:
-    """Approve them together; their sum is held to the money limit."""
-    remedy = home.remedy
-    with _refusals(), operational.writing(home.engine) as session:
-        found = batch.approve(session, _signal(signal), kind, actor=actor, reason=reason, now=home.clock(),
-                              approvals=remedy.approvals, most=remedy.batch, first=first)  # fmt: skip
-    _told_batch(found, as_json)
-
-
-@batch_group.command("apply")
-@click.argument("signal")
-@click.argument("kind")
-@BY
-@JSON
-@click.pass_obj
-def batch_apply_command(home: Opened, signal: str, kind: str, actor: str, as_json: bool) -> None:
-    """Carry the approved ones out: the first is verified before the others, and the first that fails stops them."""
-    tell = (lambda action: None) if as_json else (lambda action: click.echo(f"{action.label} is {action.status}"))
-    with _refusals():
-        found = batch.apply(home.remedy, _signal(signal), kind, actor=actor, tell=tell)
-    _told_batch(found, as_json)
-
-
-def _signal(text: str) -> int:
-    number = inbox.number(text)
-    if number is None:
-        raise click.UsageError(f"there is no signal {text}; trueup signals lists them")
-    return number
-
-
-def _told_batch(found: batch.Batch, as_json: bool) -> None:
-    if as_json:
-        terminal.answer(found.as_json())
-        return
-    told = found.as_json()
-    money = ", ".join(f"{total} {currency}" for currency, total in told["totals"].items())
-    statuses = ", ".join(f"{label} {status}" for label, status in told["statuses"].items())
-    click.echo(f"{len(found.actions)} {found.kind}{f' of {money}' if money else ''}: {statuses or 'none'}")
-    for label, why in told["locked"].items():
-        click.echo(f"  {label} is left out: {why}")
+actions.add_command(batch_group)
 
 
 @click.command("gate")
@@ -292,7 +152,7 @@ def gate_command(home: Opened, invoice_id: str | None, hold: bool, reconcile: bo
 
 
 def _reconcile(home: Opened, as_json: bool) -> None:
-    with _refusals():
+    with refusals():
         held = holds.reconcile(home.remedy)
     if as_json:
         terminal.answer([each.as_json() for each in held])
@@ -304,19 +164,6 @@ def _reconcile(home: Opened, as_json: bool) -> None:
         click.echo(f"{len(held)} held drafts, {sum(1 for each in held if each.alert)} alerts")
 
 
-class _refusals:  # noqa: N801 (used as a statement)
-    """What policy refuses is a failed job with its reason, an id that is not there a wrong argument."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, life.UnknownAction):
-            raise click.UsageError(str(error)) from None
-        if isinstance(error, life.Refused | SourceError):
-            raise JobFailed(str(error)) from None
-
-
 def _number(id: str) -> int:
     found = life.number(id)
     if found is None:
@@ -325,7 +172,7 @@ def _number(id: str) -> int:
 
 
 def _told(home: Opened, id: int, as_json: bool, whole: bool = False) -> None:
-    with _refusals(), operational.reading(home.engine) as session:
+    with refusals(), operational.reading(home.engine) as session:
         action = session.get(Action, id)
         if action is None:
             raise life.UnknownAction(id)

@@ -12,7 +12,7 @@ from detector import inbox, terminal
 from detector.detail import amount
 from detector.report import printable
 from detector.terminal import INSTANT, JSON
-from remediation.commands import AS, Opened
+from remediation.options import AS, Opened
 from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, Scoreboard, Tally, miss, scoreboard
 from store import operational
 
