@@ -13,7 +13,7 @@ from typing import Any
 
 from integrations.http import Client, SourceError, UnreachableError
 from integrations.http_retry import Retry
-from integrations.writing import Deed, Receipt, Request, UnclearError, Writes
+from integrations.writing import Deed, Preview, Receipt, Request, UnclearError, Writes
 
 VERBS = frozenset({"open"})
 
@@ -43,6 +43,10 @@ class FolderTickets:
         """The receipt of a ticket whose file is there. Raises SourceError."""
         path = self._path(key)
         return Receipt(path.stem, {"path": str(path)}) if path.exists() else None
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """A ticket comes to no amount."""
+        return None
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Write the file, whole or not at all. Raises SourceError where the folder cannot be written to."""
@@ -80,6 +84,10 @@ class HttpTickets:
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
         """Nothing: the other side is not asked what it has."""
+        return None
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """A ticket comes to no amount."""
         return None
 
     def send(self, deed: Deed, key: str) -> Receipt:

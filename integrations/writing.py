@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from integrations.http import SourceError
@@ -77,6 +78,16 @@ class Receipt:
         return {"id": self.id, "says": dict(self.says)}
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What the outside system says that a deed would make of an amount, without doing it; major units."""
+
+    of: str
+    before: Decimal
+    after: Decimal
+    currency: str
+
+
 class UnclearError(SourceError):
     """No answer that says whether the write was done."""
 
@@ -102,6 +113,10 @@ class Writes(Protocol):
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
         """The receipt of the deed when the other side shows that it was done under this key. Raises SourceError."""
+        ...
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """What it would come to, by the other side's own preview; None where that has none. Raises SourceError."""
         ...
 
     def send(self, deed: Deed, key: str) -> Receipt:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import click
 
 from detector import terminal
+from detector.detail import amount
 from detector.terminal import JSON, JobFailed
-from remediation import execute, gate, holds, life, report, verify
+from remediation import execute, gate, holds, life, preview, report, verify
 from remediation.advice import action_json
 from remediation.batch_commands import batch_group
 from remediation.options import AS, BY, REASON, Opened, refusals, signal_number
@@ -77,6 +78,23 @@ def _ending(name: str, end: Callable[..., Action], told: str) -> click.Command:
 
 actions.add_command(_ending("reject", life.reject, "Say that an action is not to be done."))
 actions.add_command(_ending("waive", life.waive, "Say that an action need not be done; what waits for it is free."))
+
+
+@actions.command("preview")
+@click.argument("id")
+@BY
+@JSON
+@click.pass_obj
+def preview_command(home: Opened, id: str, actor: str, as_json: bool) -> None:
+    """What the billing system says that an action would come to; nothing is changed."""
+    with refusals():
+        found = preview.preview(home.remedy, _number(id), actor=actor)
+    if as_json:
+        money = [{"of": each.of, "before": amount(each.before, each.currency),
+                  "after": amount(each.after, each.currency), "currency": each.currency} for each in found]  # fmt: skip
+        terminal.answer(money)
+    else:
+        click.echo("\n".join(preview.told(each) for each in found))
 
 
 @actions.command("apply")

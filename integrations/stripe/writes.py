@@ -13,11 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from integrations.stripe.amounts import digits
+from integrations.stripe.amounts import currency, digits, money
 from integrations.stripe.api import Api
 from integrations.stripe.objects import Object, entries, ident, nested
 from integrations.stripe.reader import EXPAND, Reader
-from integrations.writing import Deed, Receipt, Request
+from integrations.writing import Deed, Preview, Receipt, Request
 
 MARK = "trueup_action"
 """The metadata key that names the action and step which made an object."""
@@ -83,6 +83,21 @@ class StripeWrites:
         if found is None or not SHOWS[deed.verb](found[0], deed.about):
             return None
         return _receipt(found[0])
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """For another number or price of an item: the subscription's next invoice by Stripe's own preview, as far as
+        Stripe knows its usage by now; None for other deeds. Raises SourceError.
+
+        Source: docs.stripe.com/api/invoices/create_preview.
+        """
+        if deed.verb not in PREVIEWED:
+            return None
+        change = {name: self.request(deed).params[name] for name in ("items", "proration_behavior")}
+        now = self._api.preview({"subscription": deed.id})
+        then = self._api.preview({"subscription": deed.id, "subscription_details": change})
+        code = str(currency(now.get("currency")))
+        before, after = (money(each.get("total"), code) for each in (now, then))
+        return Preview("the next invoice", before, after, code)
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it, once per key. Raises UnclearError, and SourceError when Stripe certainly did not do it."""
@@ -235,6 +250,9 @@ REQUESTS: Mapping[str, Callable[[Deed], Request]] = {
     "report": _report,
     "ask_method": _ask_method,
 }
+
+PREVIEWED = ("quantity", "price")
+"""Verbs whose effect on the next invoice Stripe works out beforehand."""
 
 UNSEEN = ("report", "ask_method")
 """Verbs whose deeds Stripe does not list: asking again under the same key is all that can be done."""

@@ -48,6 +48,16 @@ def test_seats_are_set_to_what_the_product_provides_and_back(made: House) -> Non
     made.run("advise", signal["id"])
     action = one(made.actions(signal["id"], "correct_quantity"))
     deed = one(action["plan"]["deeds"])
+    done = len(made.peer.done())
+    (preview,) = made.json("actions", "preview", action["id"])
+    seats = Decimal(deed["about"]["quantity"]) - Decimal(deed["about"]["was"])
+    price = made.peer.object(str(item(made, deed["id"], deed["about"]["item"])["price"]))
+    dearer = Decimal(preview["after"]) - Decimal(preview["before"])
+    assert dearer == seats * Decimal(str(price["unit_amount"])) / 100 and preview["currency"] == "GBP"
+    assert len(made.peer.done()) == done  # nothing is changed by looking
+    journal = made.json("actions", "show", action["id"])["journal"]
+    said = next(each["detail"] for each in journal if each["kind"] == "previewed")
+    assert said.startswith(f"the next invoice: {preview['before']} GBP as it is")
     made.run("actions", "approve", action["id"], "--as", "ann", "--reason", "asked the customer")
     made.run("actions", "apply", action["id"])
     assert str(item(made, deed["id"], deed["about"]["item"])["quantity"]) == deed["about"]["quantity"]
@@ -79,7 +89,9 @@ def test_a_customer_without_a_payment_method_gets_a_link_and_its_owner_is_told(m
     assert "say with --reason what was done" in made.run("actions", "verify", notice["id"], code=1)
     made.run("actions", "verify", notice["id"], "--as", "ben", "--reason", "wrote to them")
     waive_tickets(made, signal["id"])
+    assert "is connected" in made.run("actions", "preview", notice["id"], code=1)
     link = one(made.actions(signal["id"], "request_payment_method"))
+    assert "has no preview of request_payment_method" in made.run("actions", "preview", link["id"], code=1)
     carried_out(made, link["id"])
     replied = next(each for each in made.json("actions", "show", link["id"])["journal"] if each["kind"] == "replied")
     assert replied["reply"]["says"]["url"].startswith("https://billing.stripe.com/p/session/")
@@ -101,6 +113,29 @@ def test_money_that_is_not_charged_later_is_written_off_by_name(made: House) -> 
     (after,) = [each for each in made.actions(signal["id"]) if each["id"] == waiver["id"]]
     assert (after["status"], after["verdict"]["found"]) == ("verified", "too small to bill again")
     assert len(made.peer.done()) == before
+    assert made.json("scoreboard")["written_off"]["verified"] == {"GBP": waiver["amount"]}
+    label = ("--at", "2026-10-20", "--over", "120", "--currency", "EUR", "--note", "the auditor", "--as", "ann")
+    assert "MISS-1" in made.run("scoreboard", "miss", *label)
+    assert "'many' is no amount" in made.run("scoreboard", "miss", *label[:3], "many", *label[4:], code=2)
+    told = made.run("scoreboard")
+    assert f"Written off                 {waiver['amount']} GBP  {signal['id']}" in told
+    assert "MISS-1: over 120.00 EUR, the auditor" in told
+
+
+def test_credits_of_one_cause_are_decided_as_one_and_carried_out_one_first(made: House) -> None:
+    signal = made.signal("TU-19")
+    made.run("advise", signal["id"])
+    refused = made.run(
+        "actions", "batch", "approve", signal["id"], "credit_note", "--as", "ann", "--reason", "r", code=1
+    )
+    assert "first the root cause" in refused
+    waive_tickets(made, signal["id"])
+    batch = ("actions", "batch", "approve", signal["id"], "credit_note", "--first", "2", "--as", "ann", "--reason", "r")
+    assert made.json(*batch)["totals"] == {"KWD": "270.000"}
+    done = made.json("actions", "batch", "apply", signal["id"], "credit_note", "--as", "ann")
+    assert sorted(done["statuses"].values()) == ["succeeded", "succeeded"]
+    statuses = [each["status"] for each in made.actions(signal["id"], "credit_note")]
+    assert sorted(statuses) == ["proposed", "succeeded", "verified"]
 
 
 def test_an_approved_ticket_is_opened_in_the_folder_once(made: House, tmp_path: Path) -> None:

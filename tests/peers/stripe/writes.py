@@ -232,6 +232,21 @@ def update_subscription(account: Account, id: str, body: Query) -> Object:
     return account.objects[id]
 
 
+def preview_invoice(account: Account, body: Query) -> Object:
+    """POST /v1/invoices/create_preview: the next invoice's fixed charges, with other items where they are given."""
+    fields = _allowed(body, {"subscription", "subscription_details"})
+    subscription = _held(account, "subscriptions", str(fields["subscription"]), "subscription")
+    details: Query = fields.get("subscription_details", {})  # type: ignore[assignment]
+    changes = {str(each["id"]): each for each in _entries(details.get("items", []))}
+    total = 0
+    for item in account.parts[str(subscription["id"])]:
+        change = changes.get(str(item["id"]), {})
+        price = account.objects[str(change.get("price", item["price"]))]
+        quantity = int(str(change.get("quantity", item["quantity"] or 0)))
+        total += int(str(price["unit_amount"] or 0)) * quantity
+    return {"object": "invoice", "currency": subscription["currency"], "total": total, "status": "draft"}
+
+
 def cancel_subscription(account: Account, id: str, body: Query) -> Object:
     """DELETE /v1/subscriptions/:id: at once."""
     _allowed(body, {"prorate", "invoice_now"})
