@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import Engine
@@ -45,15 +46,17 @@ from detector.limits import Limits
 from detector.live_rules import LiveRules
 from detector.rules import Rule, RuleProblem
 from detector.terminal import INSTANT, JSON, JobFailed
-from integrations import files
+from integrations import files, tickets
 from integrations.capabilities import Integration, Receiving, Rereading, Writing
 from integrations.catalogue import find as integration_of
 from integrations.http import SourceError
 from integrations.writing import Writes
 from people import invitations
 from people.oidc import Provider
-from remediation import gate
+from remediation import gate, holds
 from remediation import worker as repairs
+from remediation.actions.open_ticket import TICKETS
+from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
 from store import audit, operational
@@ -62,10 +65,14 @@ from store.lake import LakeError
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
 
+if TYPE_CHECKING:
+    from remediation.advisor.model import Model
+
 DEMO_CUSTOMERS = 300
 DEMO_SEED = 1
 EVENT_SECONDS = 0.25
 GATE_SECONDS = 15
+HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
 FORGET_SECONDS = 3600
 TIME = "%Y-%m-%dT%H:%M:%S"
@@ -153,10 +160,11 @@ class Home:
             setting=self.setting,
             rules=lambda: self.catalogue[0],
             writes=_writes(self),
-            allowed=frozenset(name for name in config.pulled if config.integrations[name].writes),
+            allowed=frozenset({TICKETS, *(name for name in config.pulled if config.integrations[name].writes)}),
             pull=partial(_pull_records, self),
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
+            batch=config.remediation.batch,
         )
 
     @property
@@ -164,6 +172,21 @@ class Home:
         """Where the console answers, as far as the configuration says."""
         web = self.config.web
         return f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The language model that advises; None where none is configured. Raises ConfigError without its key."""
+        section = self.config.advisor
+        if section.model is None:
+            return None
+        from remediation.advisor.model import Model  # only here: no other command waits for it
+
+        key = os.environ.get(section.api_key_env, "") if section.api_key_env else "none"
+        if not key:
+            raise configuration.ConfigError(
+                [f"advisor.api_key_env: set the environment variable {section.api_key_env}"]
+            )
+        return Model(Endpoint(key=key, **section.model_dump(exclude={"api_key_env"})))
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
         """The named rules (by name or code), or all; says on the way which files cannot be used."""
@@ -254,6 +277,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         secret=os.environ.get(web.secret_env) if web.secret_env else None,
         https=web.https,
         approvals=home.remedy.approvals,
+        advisor=home.config.advisor.model,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
         sign_in_required=web.https or not is_loopback(web.host),
         provider=_provider(home.config.oidc),
@@ -272,8 +296,12 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         jobs[f"webhooks {name}"] = (EVENT_SECONDS, Applying(home.setting, name, integration.receive).work)
     if receiving:
         jobs["forget"] = (FORGET_SECONDS, partial(_forget, home))
+    if home.model is not None:
+        jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
+        if home.remedy.allowed & set(home.remedy.writes):
+            jobs["holds"] = (HOLDS_SECONDS, lambda: _look_after_holds(home))
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
@@ -299,12 +327,14 @@ ELSEWHERE = {
     "series": "detector.series_commands:series",
     "events": "detector.event_commands:events",
     "example": "detector.example_command:example",
-    "advise": "remediation.commands:advise_command",
+    "advise": "remediation.advisor.commands:advise_command",
+    "ask": "remediation.advisor.commands:ask_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
     "people": "people.commands:people",
     "audit": "people.audit_commands:audit_group",
     "integrations": "detector.integration_commands:integrations",
+    "scoreboard": "remediation.scoreboard_commands:scoreboard_command",
 }
 """The commands that stand beside what they are about; those of the five jobs are below."""
 
@@ -468,6 +498,11 @@ def _hold(home: Home) -> None:
     gate.enforce(home.remedy)
 
 
+def _look_after_holds(home: Home) -> None:
+    """Tell of drafts whose hold was lost on the other side, or lasts too long."""
+    holds.reconcile(home.remedy)
+
+
 def _background(home: Home) -> Background:
     """What the loop of `serve` works with."""
     syncs = {name: partial(_synced, home, name) for name in home.pulled}
@@ -502,7 +537,11 @@ def _writes(home: Home) -> dict[str, Writes]:
     sections = home.config.integrations
     keyed = [name for name in home.config.pulled if os.environ.get(sections[name].api_key_env or "")]
     found = ((name, home.integration(name)) for name in keyed)
-    return {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    writes = {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    place = home.config.remediation.tickets
+    token = os.environ.get(place.token_env) if place.token_env else None
+    opened = tickets.at(place.folder, place.url, token)
+    return {**writes, TICKETS: opened} if opened else writes
 
 
 def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> None:

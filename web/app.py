@@ -20,6 +20,7 @@ from store.warehouse import Warehouse
 from web import (
     access,
     account,
+    asking,
     audit,
     bill_runs,
     customer,
@@ -40,6 +41,7 @@ from web import (
     rule_trials,
     rules,
     runs,
+    scores,
     security,
     sign_in,
     signal,
@@ -69,6 +71,7 @@ def create_app(
     secret: str | None = None,
     https: bool = False,
     approvals: Approvals | None = None,
+    advisor: str | None = None,
     events_token: str | None = None,
     sign_in_required: bool = False,
     provider: Provider | None = None,
@@ -79,9 +82,9 @@ def create_app(
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
-    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events,
-    `proofs` webhooks at /hooks/<integration>: what proves them, by name. `connected`: the
-    integrations that are configured.
+    https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
+    there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
+    what proves them, by name. `connected`: the integrations that are configured.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
     `provider`: the company's OpenID provider, by which people may sign in.
     Raises nothing of its own; the stores are read when a page needs them.
@@ -91,7 +94,14 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals(), integrations=connected
+        engine,
+        warehouse,
+        rules,
+        clock,
+        ranking_rates or {},
+        approvals=approvals or Approvals(),
+        advisor=advisor,
+        integrations=connected,
     )
     app.extensions[events.KEY] = Intake(warehouse, clock)
     app.extensions[hooks.KEY] = dict(proofs or {})
@@ -114,10 +124,12 @@ PAGES = (
     signal.pages,
     triage.pages,
     repair.pages,
+    asking.pages,
     rules.pages,
     rule_editor.pages,
     rule_trials.pages,
     runs.pages,
+    scores.pages,
     data.pages,
     events.pages,
     customer.pages,

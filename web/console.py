@@ -34,6 +34,7 @@ class Console:
     ranking_rates: Mapping[str, Decimal] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     approvals: Approvals = field(default_factory=Approvals)
+    advisor: str | None = None  # the language model that may be asked; a worker does the asking
     integrations: Sequence[Configured] = ()
 
     @property

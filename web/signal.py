@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from detector import inbox, versions
 from detector.detail import EntityPage, SignalDetail
 from detector.rules import Rule
+from remediation.advisor import exchanges
 from store import operational
 from store.operational_tables import Signal, SignalEvent, StoredFinding
 from web import freshness, repair
@@ -73,6 +74,8 @@ def shown(label: str) -> tuple[str, int]:
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            questions=exchanges.of_signal(session, detail.signal.id, "question"),
+            model=console().advisor,
             address=_address,
             money=_money(detail),
         )

@@ -10,7 +10,7 @@ from tests.e2e.conftest import Serve
 from tests.web.company import Home
 
 pytestmark = pytest.mark.e2e
-MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data"]
+MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data", "/scoreboard?show=after_issue"]
 OTHERS = [
     "/bill-runs",
     "/signals?group=cause",
