@@ -52,7 +52,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "triage.undo": ACT,
     "repair.ask": ACT,
     "repair.decide": ACT,
-    "repair.card": READ,
+    "repair.shown": READ,
     "asking.ask": ACT,
     "asking.answered": READ,
     "scores.shown": READ,
