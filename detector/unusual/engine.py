@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.unusual import examine, features, inject, pool, tails
 from detector.unusual.block import Block, Places, calendar
-from detector.unusual.cadence import Cadence
+from detector.unusual.cadence import DAILY, Cadence
 from detector.unusual.events import Changes
 from detector.unusual.features import CUTS, SCREENS, Measures
 from detector.unusual.windows import Floats
@@ -71,7 +72,7 @@ class Candidates:
     @property
     def seen(self) -> Places:
         """The columns that the examination sees."""
-        return np.array([i for i, name in enumerate(self.names) if name not in features.LEFT_OUT], dtype=np.intp)
+        return np.array([i for i, name in enumerate(self.names) if _is_seen(name)], dtype=np.intp)
 
     @property
     def trend(self) -> tuple[int, ...]:
@@ -83,6 +84,19 @@ class Candidates:
     def column(self, name: str) -> Floats:
         """One feature of all candidates."""
         return self.features[:, self.names.index(name)]
+
+
+def _is_seen(name: str) -> bool:
+    return name not in features.LEFT_OUT
+
+
+@cache
+def seen_names() -> tuple[str, ...]:
+    """The features that the examination sees, in order: what a stored model has to have been taught on."""
+    times = np.datetime64(0, "s") + np.arange(2) * np.timedelta64(DAILY.seconds, "s")
+    first = np.zeros(1, dtype=np.int32)
+    block = Block(np.ones((1, 2)), first, Changes.none(), calendar(times), pool.unknown(2), DAILY)
+    return tuple(name for name in (*features.measure(block).features, *pool.TOGETHER) if _is_seen(name))
 
 
 @dataclass(frozen=True)

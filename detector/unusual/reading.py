@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -151,28 +151,32 @@ def _typed(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, path: Path, remarks: list[str]) -> Rows:
-    con.execute("""
-        CREATE TEMP TABLE named AS
-        SELECT series, (row_number() OVER (ORDER BY min(time), CAST(series AS VARCHAR)) - 1)::INTEGER AS code
-        FROM typed GROUP BY series""")
-    if not con.execute("SELECT count(*) FROM named").fetchall()[0][0]:
-        raise BadInputError(f"{path} has no rows; give it some")
     odd = con.execute("SELECT count(*) FROM typed WHERE NOT isfinite(value)").fetchall()[0][0]
     if odd:
         remarks.append(f"{odd:,} values are infinite or not a number and count as missing")
-    got = con.execute("""
-        SELECT code, epoch(time)::BIGINT AS second,
-            CASE WHEN isfinite(value) THEN value ELSE 'nan'::DOUBLE END AS value
-        FROM typed JOIN named USING (series) ORDER BY code, time, n""").fetchnumpy()
-    names = con.execute("SELECT CAST(series AS VARCHAR) AS series FROM named ORDER BY code").fetchnumpy()["series"]
-    code, second = np.asarray(got["code"]), np.asarray(got["second"])
-    value = np.ma.filled(np.ma.asarray(got["value"], dtype=np.float64), np.nan)
-    last = np.ones(len(code), dtype=bool)
-    last[:-1] = (code[1:] != code[:-1]) | (second[1:] != second[:-1])
+    rows = numbered(con, "typed")
+    if not len(rows.names):
+        raise BadInputError(f"{path} has no rows; give it some")
+    last = np.ones(len(rows.code), dtype=bool)
+    last[:-1] = (rows.code[1:] != rows.code[:-1]) | (rows.second[1:] != rows.second[:-1])
     if not last.all():
         remarks.append(f"{np.sum(~last):,} rows repeat a series and time; the last of them counts")
-        code, second, value = code[last], second[last], value[last]
-    return Rows(np.asarray(names, dtype=object), code, second, value, tuple(remarks))
+        rows = Rows(rows.names, rows.code[last], rows.second[last], rows.value[last], ())
+    return replace(rows, remarks=tuple(remarks))
+
+
+def numbered(con: duckdb.DuckDBPyConnection, relation: str) -> Rows:
+    """The rows of a relation with series, time, value and, for the order of rows that repeat a time, n."""
+    codes = f"""
+        SELECT series, (row_number() OVER (ORDER BY min(time), CAST(series AS VARCHAR)) - 1)::INTEGER AS code
+        FROM {relation} GROUP BY series"""
+    got = con.execute(f"""
+        SELECT code, epoch(time)::BIGINT AS second,
+            CASE WHEN isfinite(value) THEN value ELSE 'nan'::DOUBLE END AS value
+        FROM {relation} JOIN ({codes}) USING (series) ORDER BY code, time, n""").fetchnumpy()
+    names = con.execute(f"SELECT CAST(series AS VARCHAR) AS series FROM ({codes}) ORDER BY code").fetchnumpy()["series"]
+    value = np.ma.filled(np.ma.asarray(got["value"], dtype=np.float64), np.nan)
+    return Rows(np.asarray(names, dtype=object), np.asarray(got["code"]), np.asarray(got["second"]), value, ())
 
 
 def _known_kinds(con: duckdb.DuckDBPyConnection, path: Path) -> None:

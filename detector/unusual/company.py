@@ -1,0 +1,104 @@
+"""A company's own usage, looked through: from the derived series to the table of scores that rules read.
+
+Series of customers are examined by the model in force, or screened where there is none; totals are screened, since
+what moves many series at once is ordinary to the model and just what a total is watched for.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from detector.unusual import engine, reading
+from detector.unusual import model as models
+from detector.unusual.examine import Model
+from detector.learned import Learned, Verdict
+from detector.unusual.reading import EventRows, Rows
+from detector.unusual.scoring import Scoring
+
+SHOWN_DAYS = 62
+"""Scores are kept of so many of the last days: what a signal stands on for two months."""
+LEAST = 1.0
+"""Scores from which a day is kept: a hundred in 1000 series-months."""
+CHANGE_DAYS = 28
+CREATED = """
+    CREATE OR REPLACE TEMP TABLE unusual_scores (series VARCHAR, day DATE, expected DECIMAL(38, 9), lower DECIMAL(38, 9),
+        upper DECIMAL(38, 9), score DOUBLE, oddness VARCHAR, reason VARCHAR, changed_on DATE)"""
+MOST = 1e27
+"""No quantity of the books is greater."""
+
+
+def look_through(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
+    """Make the table unusual_scores on `con` from usage_series and usage_changes, which are there."""
+    con.execute(CREATED)
+    changes = known_changes(con, learned)
+    model = models.load(learned.model, learned.sha256, engine.seen_names()) if learned.model else None
+    for which, used in (("kind = 'customer'", model), ("kind <> 'customer'", None)):
+        rows = series(con, which)
+        if len(rows.names):
+            _store(con, _outstanding(rows, changes, used, learned))
+
+
+def series(con: duckdb.DuckDBPyConnection, which: str) -> Rows:
+    """The series that a condition on usage_series chooses, as the detector takes them."""
+    chosen = f"(SELECT series, CAST(day AS TIMESTAMP) AS time, CAST(quantity AS DOUBLE) AS value, 0 AS n FROM usage_series WHERE {which})"
+    return reading.numbered(con, chosen)
+
+
+def known_changes(con: duckdb.DuckDBPyConnection, learned: Learned) -> EventRows:
+    """The changes that the books know, and those that people called planned: the level begins anew there."""
+    found = con.execute("SELECT series, kind, day FROM usage_changes ORDER BY day, series, kind").fetchall()
+    found += [
+        (label.series, "plan_change", label.first_day) for label in learned.labels if label.verdict is Verdict.PLANNED
+    ]
+    names, kinds, days = zip(*found, strict=True) if found else ((), (), ())
+    seconds = np.array([_seconds(day) for day in days], dtype=np.int64)
+    return EventRows(
+        np.array(names, dtype=object), np.array(kinds, dtype=object), seconds, np.full(len(seconds), -1, dtype=np.int64)
+    )
+
+
+def _seconds(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * 86400
+
+
+def _outstanding(rows: Rows, changes: EventRows, model: Model | None, learned: Learned) -> pd.DataFrame:
+    """The days worth keeping, with what labels make of their scores."""
+    newest = np.datetime64(int(rows.second.max()), "s").astype("datetime64[D]")
+    scoring = Scoring(rows, changes, model=model, method="boosting" if model else "screen")
+    found = scoring.outstanding(newest - np.timedelta64(SHOWN_DAYS, "D"), LEAST)
+    found["day"] = found["time"].dt.date
+    found["score"] -= found["oddness"].map(learned.taken_off)
+    told = zip(found["series"], found["oddness"], found["day"], found["score"], strict=True)
+    repeats = np.array([learned.repeats(*each) for each in told], dtype=bool)
+    kept = found[(found["score"] >= LEAST) & ~repeats].copy()
+    kept["changed_on"] = _latest(kept, changes)
+    return kept
+
+
+def _latest(kept: pd.DataFrame, changes: EventRows) -> list[date | None]:
+    """For each kept day the latest known change of its series within the four weeks before."""
+    by_series: dict[str, list[date]] = {}
+    for name, second in zip(changes.name.tolist(), changes.start.tolist(), strict=True):
+        by_series.setdefault(name, []).append(date(1970, 1, 1) + timedelta(seconds=second))
+    span = timedelta(days=CHANGE_DAYS)
+    return [
+        max((each for each in by_series.get(name, ()) if day - span < each <= day), default=None)
+        for name, day in zip(kept["series"], kept["day"], strict=True)
+    ]
+
+
+def _store(con: duckdb.DuckDBPyConnection, kept: pd.DataFrame) -> None:
+    if kept.empty:
+        return
+    quantities = {name: kept[name].fillna(0).clip(0, MOST).round(6) for name in ("expected", "lower", "upper")}
+    con.register("given", kept.assign(**quantities))
+    try:
+        con.execute("""
+            INSERT INTO unusual_scores SELECT series, CAST(day AS DATE), expected, lower, upper, score, oddness, reason,
+                CAST(changed_on AS DATE) FROM given""")
+    finally:
+        con.unregister("given")
