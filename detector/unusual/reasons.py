@@ -17,6 +17,8 @@ ODDNESS = (
     "spike", "drop", "rise", "fall", "drift_up", "drift_down", "silence", "unit", "negative", "after_end", "profile",
 )  # fmt: skip
 """What can be unusual: of a day, over weeks, and what is of its own kind."""
+DRIFT_WEEKS = 4
+"""A drift is told by the levels of so many weeks and the one before; on the mean it has gone half of its way."""
 NEAR = 0.25
 """How near (log scale) a ratio must be to a unit factor to be called one."""
 
@@ -55,6 +57,16 @@ def _lasting_oddness(told: Mapping[str, float]) -> str:
     if by:
         return "rise" if by > 0 else "fall"
     return "spike" if _or_zero(told["z"]) > 0 else "drop"
+
+
+def extent(told: Mapping[str, float], what: str, value: float, expected: float, cadence: Cadence) -> tuple[int, float]:
+    """Over how many steps an oddness of `ODDNESS` lasts so far, and how many times the usual the usage is meanwhile."""
+    if what in ("rise", "fall"):
+        shift = _shift(told)
+        return cadence.shifts[shift], float(np.exp(_or_zero(told[f"shift{shift}"])))
+    if what in ("drift_up", "drift_down"):
+        return DRIFT_WEEKS * cadence.season, float(np.exp(_or_zero(told["slope"]) * DRIFT_WEEKS / 2))
+    return 1, max(_or_zero(value), 0.0) / expected if expected > 0 else np.inf
 
 
 def _shift(told: Mapping[str, float]) -> int:

@@ -20,7 +20,9 @@ from detector.unusual.gridding import Grid, grids
 from detector.unusual.reading import EventRows, Rows
 
 RESULT = ("series", "time", "value", "expected", "lower", "upper", "score", "alarm", "reason")
-OUTSTANDING = ("series", "time", "value", "expected", "lower", "upper", "score", "oddness", "reason")
+OUTSTANDING = (
+    "series", "time", "value", "expected", "lower", "upper", "score", "oddness", "steps", "times", "reason",
+)  # fmt: skip
 METHODS = ("boosting", "forest", "screen")
 TOLD_FROM = 0.7
 """From this score a reason is given."""
@@ -111,7 +113,8 @@ class Scoring:
 
     def outstanding(self, since: np.datetime64, least: float) -> pd.DataFrame:
         """The steps from `since` on that score `least` or more: series, time, value (NaN without a row), expected,
-        lower, upper, score, oddness and reason. Series that are looked at alone are left out.
+        lower, upper, score, oddness, over how many steps it lasts, how many times the usual the usage is, and the
+        reason. Series that are looked at alone are left out.
         """
         parts = [
             _outstanding(self._rows.names, grid, scored, since, least)
@@ -136,14 +139,20 @@ def _outstanding(
     score = scored.score[found.row, found.step]
     chosen = np.flatnonzero((score >= least) & (usage.times[found.step] >= since))
     row, step = found.row[chosen], found.step[chosen]
-    value = usage.values[row, step]
-    told = reasons.reasons(found, chosen, usage.values, scored.expected, usage.times, usage.cadence)
-    kinds = [
-        reasons.oddness(dict(zip(found.names, found.features[at].tolist(), strict=True)), float(used))
-        for at, used in zip(chosen.tolist(), value.tolist(), strict=True)
+    value, expected, lower, upper = (
+        each[row, step].astype(np.float64) for each in (usage.values, scored.expected, scored.lower, scored.upper)
+    )
+    told = [dict(zip(found.names, found.features[at].tolist(), strict=True)) for at in chosen.tolist()]
+    kinds = [reasons.oddness(each, used) for each, used in zip(told, value.tolist(), strict=True)]
+    extents = [
+        reasons.extent(*each, usage.cadence)
+        for each in zip(told, kinds, value.tolist(), expected.tolist(), strict=True)
     ]
-    bounds = (each[row, step].astype(np.float64) for each in (scored.expected, scored.lower, scored.upper))
-    columns = (names[grid.code[row]], usage.times[step], value, *bounds, score[chosen].astype(np.float64), kinds, told)
+    why = reasons.reasons(found, chosen, usage.values, scored.expected, usage.times, usage.cadence)
+    columns = (
+        names[grid.code[row]], usage.times[step], value, expected, lower, upper, score[chosen].astype(np.float64), kinds,
+        [steps for steps, _ in extents], [times for _, times in extents], why,
+    )  # fmt: skip
     return pd.DataFrame(dict(zip(OUTSTANDING, columns, strict=True)))
 
 
