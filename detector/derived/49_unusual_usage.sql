@@ -20,6 +20,7 @@
 --   first_day DATE             the first day of what lasts (rise, fall, drift); else the day
 --   times DOUBLE               how many times the usual the usage is from first_day on; infinity where none is usual
 --   reason VARCHAR             what is odd, which change is known, and whether others moved alike
+--   alike DOUBLE               how many times as many series as usual strayed like it that day
 --   changed_on DATE            the latest change known for the series by that day, within four weeks; NULL without one
 -- Scored by detector.unusual from usage_series and usage_changes, with the model and the labels known at as_of(); totals by the screen alone.
 -- A score uses nothing after its day.
@@ -48,7 +49,7 @@ WITH whose AS (
 )
 SELECT u.series, w.kind, w.integration, w.customer_id, w.meter_id, w.plan_key, coalesce(w.source, s.source) AS source, c.item_no,
     u.day, coalesce(q.quantity, 0) AS quantity, u.expected, u.lower, u.upper, u.score, u.oddness, u.first_day,
-    u.times, u.reason, u.changed_on
+    u.times, u.reason, u.alike, u.changed_on
 FROM unusual_scores AS u
 JOIN whose AS w USING (series)
 LEFT JOIN usage_series AS q ON q.series = u.series AND q.day = u.day

@@ -24,13 +24,14 @@
 --   usual_quantity DECIMAL(38,9)   the same without what is unusual, which goes on where it does
 --   if_real DECIMAL(38,4)          what the period costs if the usage is real
 --   if_error DECIMAL(38,4)         what it costs if the unusual part is an error
--- What is usual is a hint: the amounts say what is at stake, not what to bill. Only meters that add up.
+-- Days on which three times as many series as usual strayed alike are left to the totals. What is usual is a hint: the amounts say what is at stake, not what to bill. Only meters that add up.
 CREATE OR REPLACE TEMP TABLE unusual_periods AS
 WITH odd AS (
     SELECT *, CASE oddness WHEN 'spike' THEN 'rise' WHEN 'drift_up' THEN 'rise' WHEN 'drop' THEN 'fall' WHEN 'drift_down' THEN 'fall'
         ELSE oddness END AS direction
     FROM unusual_usage
     WHERE kind = 'customer' AND item_no IS NOT NULL AND score >= 2 AND oddness NOT IN ('profile', 'after_end')
+        AND (alike < 3 OR oddness NOT IN ('spike', 'drop'))
 ), newest AS (
     SELECT max(day) AS newest FROM usage_series
 ), before_silence AS (

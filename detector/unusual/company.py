@@ -26,7 +26,8 @@ LEAST = 1.0
 CHANGE_DAYS = 28
 CREATED = """
     CREATE OR REPLACE TEMP TABLE unusual_scores (series VARCHAR, day DATE, expected DECIMAL(38, 9), lower DECIMAL(38, 9),
-        upper DECIMAL(38, 9), score DOUBLE, oddness VARCHAR, first_day DATE, times DOUBLE, reason VARCHAR, changed_on DATE)"""
+        upper DECIMAL(38, 9), score DOUBLE, oddness VARCHAR, first_day DATE, times DOUBLE, reason VARCHAR, alike DOUBLE,
+        changed_on DATE)"""
 MOST = 1e27
 """No quantity of the books is greater."""
 
@@ -99,6 +100,6 @@ def _store(con: duckdb.DuckDBPyConnection, kept: pd.DataFrame) -> None:
     try:
         con.execute("""
             INSERT INTO unusual_scores SELECT series, CAST(day AS DATE), expected, lower, upper, score, oddness,
-                CAST(day AS DATE) - CAST(steps AS INTEGER) + 1, times, reason, CAST(changed_on AS DATE) FROM given""")
+                CAST(day AS DATE) - CAST(steps AS INTEGER) + 1, times, reason, alike, CAST(changed_on AS DATE) FROM given""")
     finally:
         con.unregister("given")

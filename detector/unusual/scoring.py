@@ -21,7 +21,7 @@ from detector.unusual.reading import EventRows, Rows
 
 RESULT = ("series", "time", "value", "expected", "lower", "upper", "score", "alarm", "reason")
 OUTSTANDING = (
-    "series", "time", "value", "expected", "lower", "upper", "score", "oddness", "steps", "times", "reason",
+    "series", "time", "value", "expected", "lower", "upper", "score", "oddness", "steps", "times", "reason", "alike",
 )  # fmt: skip
 METHODS = ("boosting", "forest", "screen")
 TOLD_FROM = 0.7
@@ -113,8 +113,8 @@ class Scoring:
 
     def outstanding(self, since: np.datetime64, least: float) -> pd.DataFrame:
         """The steps from `since` on that score `least` or more: series, time, value (NaN without a row), expected,
-        lower, upper, score, oddness, over how many steps it lasts, how many times the usual the usage is, and the
-        reason. Series that are looked at alone are left out.
+        lower, upper, score, oddness, over how many steps it lasts, how many times the usual the usage is, the
+        reason, and how many times as many series as usual strayed alike. Series that are looked at alone are left out.
         """
         parts = [
             _outstanding(self._rows.names, grid, scored, since, least)
@@ -151,7 +151,7 @@ def _outstanding(
     why = reasons.reasons(found, chosen, usage.values, scored.expected, usage.times, usage.cadence)
     columns = (
         names[grid.code[row]], usage.times[step], value, expected, lower, upper, score[chosen].astype(np.float64), kinds,
-        [steps for steps, _ in extents], [times for _, times in extents], why,
+        [steps for steps, _ in extents], [times for _, times in extents], why, [float(np.exp(each["together"])) for each in told],
     )  # fmt: skip
     return pd.DataFrame(dict(zip(OUTSTANDING, columns, strict=True)))
 
