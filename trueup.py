@@ -63,6 +63,7 @@ DEMO_SEED = 1
 EVENT_SECONDS = 0.25
 GATE_SECONDS = 15
 COMPACT_SECONDS = 60
+LESSON_SECONDS = 3600
 TIME = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -119,6 +120,11 @@ class Home:
         policy = Policy(patience.clear_after, patience.cooldown, self.config.ranking_rates)
         allowed = Limits(patience.time_limit, patience.memory_limit)
         return Setting(self.warehouse, self.engine, now, worker_name(), policy, self.config.stale_limits, allowed)
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the models of unusual usage lie as files."""
+        return self.config.place / "models"
 
     @cached_property
     def remedy(self) -> Remedy:
@@ -252,6 +258,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
+        jobs["lessons"] = (LESSON_SECONDS, lambda: _teach(home))
     loop = schedule.loop(jobs)
     loop.start()
     try:
@@ -272,6 +279,7 @@ ELSEWHERE = {
     "explain": "detector.explain_commands:explain",
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
+    "models": "detector.model_commands:models",
     "example": "detector.example_command:example",
     "advise": "remediation.commands:advise_command",
     "actions": "remediation.commands:actions",
@@ -454,6 +462,15 @@ def _integration(home: Home, name: str) -> Integration:
         return integration_of(section.kind).from_config(name, settings)
     except ValueError as error:
         raise configuration.ConfigError([str(error)]) from None
+
+
+def _teach(home: Home) -> None:
+    """A new model of unusual usage, once a week; it takes the place of the one in force when it is no worse."""
+    from detector import usage_lessons  # only here: no other command waits for scikit-learn
+
+    reason = usage_lessons.teach_weekly(home.setting, home.models_folder)
+    if reason is not None:
+        terminal.say(f"model of unusual usage: {reason}")
 
 
 def _hold(home: Home) -> None:

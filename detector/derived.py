@@ -109,8 +109,8 @@ def build(
     `books.<table>` must resolve on `con` for every table of the books. For each there is afterwards a view of the bare
     name that hides what was not known yet. `tables` names the relations that are needed (their inputs follow); None
     means all. `dialects` says how the integrations bill. `replaced` gives a query to read in place of a table of the
-    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. Derives again what is there already. Raises duckdb.Error
-    where the books do not have their tables.
+    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. Derives
+    again what is there already. Raises duckdb.Error where the books do not have their tables.
     """
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     wanted = needed(RELATIONS if tables is None else tables)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from math import log10
-from pathlib import Path
 
 REPEATS_FOR = timedelta(days=56)
 """So long after a day that was no fault, the same oddness of the same series is no news."""
@@ -44,7 +43,7 @@ class UsageLabel:
 class Learned:
     """The model in force, by its file and sha256 (None: the screen alone), and the labels."""
 
-    model: Path | None = None
+    model: str | None = None
     sha256: str = ""
     labels: tuple[UsageLabel, ...] = ()
 

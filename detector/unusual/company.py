@@ -7,15 +7,16 @@ what moves many series at once is ordinary to the model and just what a total is
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from detector.unusual import engine, reading
+from detector.learned import Learned, Verdict
+from detector.unusual import cells, reading
 from detector.unusual import model as models
 from detector.unusual.examine import Model
-from detector.learned import Learned, Verdict
 from detector.unusual.reading import EventRows, Rows
 from detector.unusual.scoring import Scoring
 
@@ -25,9 +26,9 @@ LEAST = 1.0
 """Scores from which a day is kept: a hundred in 1000 series-months."""
 CHANGE_DAYS = 28
 CREATED = """
-    CREATE OR REPLACE TEMP TABLE unusual_scores (series VARCHAR, day DATE, expected DECIMAL(38, 9), lower DECIMAL(38, 9),
-        upper DECIMAL(38, 9), score DOUBLE, oddness VARCHAR, first_day DATE, times DOUBLE, reason VARCHAR, alike DOUBLE,
-        changed_on DATE)"""
+    CREATE OR REPLACE TEMP TABLE unusual_scores (
+        series VARCHAR, day DATE, expected DECIMAL(38, 9), lower DECIMAL(38, 9), upper DECIMAL(38, 9), score DOUBLE,
+        oddness VARCHAR, first_day DATE, times DOUBLE, reason VARCHAR, alike DOUBLE, changed_on DATE)"""
 MOST = 1e27
 """No quantity of the books is greater."""
 
@@ -36,7 +37,7 @@ def look_through(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
     """Make the table unusual_scores on `con` from usage_series and usage_changes, which are there."""
     con.execute(CREATED)
     changes = known_changes(con, learned)
-    model = models.load(learned.model, learned.sha256, engine.seen_names()) if learned.model else None
+    model = models.load(Path(learned.model), learned.sha256, cells.seen_names()) if learned.model else None
     for which, used in (("kind = 'customer'", model), ("kind <> 'customer'", None)):
         rows = series(con, which)
         if len(rows.names):
@@ -45,8 +46,8 @@ def look_through(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
 
 def series(con: duckdb.DuckDBPyConnection, which: str) -> Rows:
     """The series that a condition on usage_series chooses, as the detector takes them."""
-    chosen = f"(SELECT series, CAST(day AS TIMESTAMP) AS time, CAST(quantity AS DOUBLE) AS value, 0 AS n FROM usage_series WHERE {which})"
-    return reading.numbered(con, chosen)
+    columns = "series, CAST(day AS TIMESTAMP) AS time, CAST(quantity AS DOUBLE) AS value, 0 AS n"
+    return reading.numbered(con, f"(SELECT {columns} FROM usage_series WHERE {which})")
 
 
 def known_changes(con: duckdb.DuckDBPyConnection, learned: Learned) -> EventRows:
@@ -99,7 +100,9 @@ def _store(con: duckdb.DuckDBPyConnection, kept: pd.DataFrame) -> None:
     con.register("given", kept.assign(**quantities))
     try:
         con.execute("""
-            INSERT INTO unusual_scores SELECT series, CAST(day AS DATE), expected, lower, upper, score, oddness,
-                CAST(day AS DATE) - CAST(steps AS INTEGER) + 1, times, reason, alike, CAST(changed_on AS DATE) FROM given""")
+            INSERT INTO unusual_scores
+            SELECT series, CAST(day AS DATE), expected, lower, upper, score, oddness,
+                CAST(day AS DATE) - CAST(steps AS INTEGER) + 1, times, reason, alike, CAST(changed_on AS DATE)
+            FROM given""")
     finally:
         con.unregister("given")

@@ -25,7 +25,7 @@ class ModelFileError(Exception):
 
 
 def save(model: Model, path: Path, names: tuple[str, ...]) -> str:
-    """Write the model, whole or not at all, and return the file's sha256. `names` are the features it sees, in order."""
+    """Write the model, whole or not at all, and return the file's sha256. `names`: the features it sees, in order."""
     head = {"format": FORMAT, "sklearn": sklearn.__version__, "kind": type(model).__name__, "features": list(names)}
     written = MARK + json.dumps(head).encode() + b"\n" + pickle.dumps(model)
     beside = path.with_name(path.name + ".part")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.unusual.cadence import Cadence
-from detector.unusual.engine import Candidates
+from detector.unusual.cells import Candidates
 from detector.unusual.events import PLANNED, TOLD
 from detector.unusual.features import UNITS
 

@@ -149,9 +149,10 @@ def _outstanding(
         for each in zip(told, kinds, value.tolist(), expected.tolist(), strict=True)
     ]
     why = reasons.reasons(found, chosen, usage.values, scored.expected, usage.times, usage.cadence)
+    alike = [float(np.exp(each["together"])) for each in told]
     columns = (
-        names[grid.code[row]], usage.times[step], value, expected, lower, upper, score[chosen].astype(np.float64), kinds,
-        [steps for steps, _ in extents], [times for _, times in extents], why, [float(np.exp(each["together"])) for each in told],
+        names[grid.code[row]], usage.times[step], value, expected, lower, upper, score[chosen].astype(np.float64),
+        kinds, [steps for steps, _ in extents], [times for _, times in extents], why, alike,
     )  # fmt: skip
     return pd.DataFrame(dict(zip(OUTSTANDING, columns, strict=True)))
 
