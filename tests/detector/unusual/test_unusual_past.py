@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.unusual_world import World
-from detector.unusual import engine
-from detector.unusual.cells import Usage, lone, score
+from detector.unusual import engine, lone, score
+from detector.unusual.cells import Usage
 from detector.unusual.scoring import METHODS
 from tests.detector.unusual.conftest import usage_of
 
