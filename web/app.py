@@ -31,6 +31,7 @@ from web import (
     signals,
     template_words,
     triage,
+    unusual,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -89,6 +90,7 @@ PAGES = (
     rule_editor.pages,
     rule_trials.pages,
     runs.pages,
+    unusual.pages,
     data.pages,
     events.pages,
     records.pages,

@@ -17,11 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.periods import Period
+from detector import usage_labels
 from detector.detail import SignalDetail
 from detector.explain import Explanation, UnknownLineError, explain
 from detector.rule_format import Page
 from store.operational_tables import SignalEntity, StoredFinding
-from web import lookups
+from web import expected, lookups
 from web.charts import Chart
 from web.console import console
 from web.figures import quantity
@@ -86,7 +87,12 @@ def worked(session: Session, detail: SignalDetail, found: StoredFinding) -> Work
     with console().books() as books:
         explanation = _explanation(books, detail, _line(session, found))
         item = lookups.item(books, str(found.evidence.get("item_id") or ""))
-        result = Worked(_working(explanation), _chart(books, detail, found, explanation, item))
+        if item is not None and usage_labels.can_be_labelled(found):
+            unit = item["unit"] or "units"
+            chart = expected.signal_chart(session, found, unit, detail.run.as_of)
+        else:
+            chart = _chart(books, detail, found, explanation, item)
+        result = Worked(_working(explanation), chart)
     console().shelf.put(_key(found), result)
     return result
 

@@ -20,7 +20,7 @@ from detector.explain_text import reason_text
 from detector.inbox import Filter
 from store import operational
 from store.operational_tables import Signal
-from web import lookups
+from web import expected, lookups
 from web.charts import Chart
 from web.console import console, now
 from web.invoice_check import invoice_check
@@ -125,13 +125,22 @@ def usage() -> tuple[str, int]:
             item=item,
             start=start,
             end=end,
-            chart=_chart(item, days, start, end),
+            chart=_with_range(item, start, end) or _chart(item, days, start, end),
+            has_range=bool(request.args.get("range")),
             total=sum((row["quantity"] for row in days), Decimal(0)),
             events=lookups.events(books, item, start, end),
             reported=lookups.reported(books, id),
             billed=lookups.billed(books, id),
             signals=_signals(Filter(view="every", status="any", entity=id)),
         )
+
+
+def _with_range(item: dict[str, Any], start: datetime, end: datetime) -> Chart | None:
+    """The item's usage in its usual range, where the address asks for it."""
+    if not request.args.get("range") or not item.get("meter_id"):
+        return None
+    with operational.reading(console().engine) as session:
+        return expected.item_chart(session, item, start.date(), end.date(), now())
 
 
 @pages.get("/records/<type>/<path:id>")

@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, versions
+from detector import inbox, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
+from detector.learned import Verdict
 from detector.rules import Rule
 from store import operational
 from store.operational_tables import Signal, SignalEvent, StoredFinding
@@ -26,6 +27,11 @@ from web.words import KINDS, words
 pages = Blueprint("signal", __name__)
 
 UNDOABLE = ("status", "assign", "priority", "snooze")
+VERDICTS = (
+    (Verdict.FAULT, "A fault", "It is taken up, and the next model learns from it."),
+    (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
+    (Verdict.PLANNED, "Planned", "The expectation begins anew on its first day; what is unlike that is told."),
+)
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -72,6 +78,8 @@ def shown(label: str) -> tuple[str, int]:
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            verdicts=_verdicts(found),
+            verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=_money(detail),
         )
@@ -87,6 +95,11 @@ def worked_out(label: str) -> tuple[str, int]:
         if detail is None or found is None:
             abort(404)
         return render_template("parts/worked.html", worked=worked(session, detail, found), detail=detail), 200
+
+
+def _verdicts(found: StoredFinding | None) -> tuple[tuple[str, str, str], ...]:
+    """What can be said of unusual usage: verdict, words, and what it does; nothing of other findings."""
+    return VERDICTS if found is not None and usage_labels.can_be_labelled(found) else ()
 
 
 def _finding(detail: SignalDetail) -> StoredFinding | None:

@@ -92,12 +92,23 @@ class Measured:
 
 def measured(usage: Usage, tell: Progress) -> tuple[Block, Measured]:
     """Everything that is measured of the usage, with the pool that it is held against."""
+    whole = _pooled(usage)
+    return whole, _measured(whole, tell)
+
+
+def expectation(usage: Usage, row: int) -> tuple[Floats, Floats, Floats]:
+    """(steps,) each: what is expected of one row, and its band, held against the pool of all."""
+    part = _pooled(usage).part(np.array([row]), 0, usage.values.shape[1])
+    expected, lower, upper = band(features.measure(part))
+    return expected[0], lower[0], upper[0]
+
+
+def _pooled(usage: Usage) -> Block:
     steps = usage.values.shape[1]
     alone = Block(
         usage.values, usage.first, usage.changes, calendar(usage.times), pool.unknown(steps), usage.cadence
     )  # fmt: skip
-    whole = replace(alone, pool=pool.pool_of(alone))
-    return whole, _measured(whole, tell)
+    return replace(alone, pool=pool.pool_of(alone))
 
 
 def _measured(whole: Block, tell: Progress) -> Measured:

@@ -6,7 +6,9 @@ what moves many series at once is ordinary to the model and just what a total is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -14,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from detector.learned import Learned, Verdict
-from detector.unusual import cells, reading
+from detector.unusual import cells, pool, reading
 from detector.unusual import model as models
 from detector.unusual.examine import Model
+from detector.unusual.gridding import grids
 from detector.unusual.reading import EventRows, Rows
 from detector.unusual.scoring import Scoring
 
@@ -61,6 +64,47 @@ def known_changes(con: duckdb.DuckDBPyConnection, learned: Learned) -> EventRows
     return EventRows(
         np.array(names, dtype=object), np.array(kinds, dtype=object), seconds, np.full(len(seconds), -1, dtype=np.int64)
     )
+
+
+@dataclass(frozen=True)
+class ExpectedDay:
+    """One day of a series: what was used (None: no events), what was expected, and the usual range."""
+
+    day: date
+    used: Decimal | None
+    expected: Decimal
+    lower: Decimal
+    upper: Decimal
+
+
+def expectation(con: duckdb.DuckDBPyConnection, name: str, learned: Learned) -> list[ExpectedDay]:
+    """What was expected of one series of usage_series on each of its days; none where it is too young or unknown.
+
+    It is held against a pool of at most `pool.SAMPLE` series, those that were there first, as in scoring.
+    """
+    kind = "kind = 'customer'" if name.startswith("customer/") else "kind <> 'customer'"
+    first = (
+        f"SELECT series FROM usage_series WHERE {kind} GROUP BY series ORDER BY min(day), series LIMIT {pool.SAMPLE}"
+    )
+    con.execute("SET VARIABLE shown_series = $name", {"name": name})
+    rows = series(con, f"{kind} AND (series = getvariable('shown_series') OR series IN ({first}))")
+    place = np.flatnonzero(rows.names == name)
+    made = grids(rows, known_changes(con, learned))[0] if len(place) else []
+    if not made:
+        return []
+    usage = made[0].usage
+    row = int(np.flatnonzero(made[0].code == place[0])[0])
+    days = usage.times.astype("datetime64[D]").astype(object)
+    told = zip(days, usage.values[row], *cells.expectation(usage, row), strict=True)
+    return [
+        ExpectedDay(day, None if np.isnan(used) else _exact(used), _exact(expected), _exact(lower), _exact(upper))
+        for day, used, expected, lower, upper in told
+        if not np.isnan(expected)
+    ]
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(f"{min(float(value), MOST):.6f}")
 
 
 def _seconds(day: date) -> int:
