@@ -12,11 +12,11 @@ from detector.learned import Learned, Verdict
 
 BUDGETS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Signals per 1000 series-months of clean usage."""
-WEEKS = """
+PEAKS = """
     SELECT series, oddness, max(score) AS score
     FROM unusual_usage
     WHERE kind = 'customer'
-    GROUP BY series, oddness, date_trunc('week', day)"""
+    GROUP BY series, oddness"""
 MONTHS = """
     SELECT count(DISTINCT series), coalesce(max(day) - min(day), 0)
     FROM usage_series
@@ -25,16 +25,16 @@ MONTHS = """
 
 @dataclass(frozen=True)
 class Standing:
-    """How usage stands: over how many series-months of the last two months, and each unusual week's oddness and score."""
+    """The last two months: how many series-months, and for each series that was unusual in some way its highest score."""
 
     months: float
-    weeks: tuple[tuple[str, float], ...]
+    peaks: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
 class AtBudget:
-    """One budget: from which score weeks are told, how many that was, how many were to be expected of clean usage, and
-    what people said of those that they labelled.
+    """One budget: from which score series are told, how many that was, how many were to be expected of clean usage,
+    and what people said of those that they labelled.
     """
 
     budget: float
@@ -59,8 +59,8 @@ class Segment:
 def standing(con: duckdb.DuckDBPyConnection) -> Standing:
     """Read off unusual_usage and usage_series, which are there."""
     series, days = con.execute(MONTHS).fetchall()[0]
-    weeks = tuple((str(oddness), float(score)) for _, oddness, score in con.execute(WEEKS).fetchall())
-    return Standing(series * days / 30, weeks)
+    peaks = tuple((str(oddness), float(score)) for _, oddness, score in con.execute(PEAKS).fetchall())
+    return Standing(series * days / 30, peaks)
 
 
 def at_budgets(found: Standing, learned: Learned, budgets: Iterable[float] = BUDGETS) -> list[AtBudget]:
@@ -70,7 +70,7 @@ def at_budgets(found: Standing, learned: Learned, budgets: Iterable[float] = BUD
 
 def _at(budget: float, found: Standing, learned: Learned) -> AtBudget:
     least = 3 - log10(budget)
-    told = sum(score >= least for _, score in found.weeks)
+    told = sum(score >= least for _, score in found.peaks)
     said = [label.verdict for label in learned.labels if label.score >= least]
     faults = said.count(Verdict.FAULT)
     return AtBudget(budget, least, told, budget * found.months / 1000, faults, len(said) - faults)

@@ -36,7 +36,6 @@ def budget() -> tuple[str, int]:
     return show(
         "unusual.html",
         standing=found,
-        rows=rows,
         chart=_chart(rows) if found.months else None,
         models=models,
         in_force=next((model.id for model in models if model.accepted), None),
@@ -77,12 +76,15 @@ def _chart(rows: Sequence[AtBudget]) -> Chart:
         bars.append(Bar("billed", percent(left + wide), scale.down(told), percent(wide), scale.height(told),
                         f"{words}: {told} told"))  # fmt: skip
     return Chart(
-        title="Weeks told in the last two months, by budget",
+        title="Told in the last two months, by budget",
         note="Beside what usage without any fault would give. What stands above is faults, or the budget is not held.",
         axis=scale,
         along=tuple(f"{row.budget:g}" for row in rows),
-        columns=("Budget", "Told", "Of clean usage"),
-        rows=tuple((f"{row.budget:g}", str(row.told), f"{row.clean:.1f}") for row in rows),
+        columns=("Budget", "Score from", "Told", "Of clean usage", "Labelled a fault", "Labelled not"),
+        rows=tuple(
+            (f"{row.budget:g}", f"{row.least:.1f}", str(row.told), f"{row.clean:.1f}", str(row.faults), str(row.others))
+            for row in rows
+        ),
         legend=(("expected", "to be expected of clean usage"), ("billed", "told")),
         bars=tuple(bars),
         slots=True,

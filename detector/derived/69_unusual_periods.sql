@@ -19,7 +19,7 @@
 --   changed_on DATE                the latest known change within four weeks before them; NULL without one
 --   goes_on BOOLEAN                it lasts, and the newest day is one of them
 --   used DECIMAL(38,9)             what was used on these days
---   usual DECIMAL(38,9)            what would have been usual
+--   usual DECIMAL(38,9)            what would have been usual, to no more digits than it deserves
 --   quantity DECIMAL(38,9)         the whole period's usage: so far, and to its end at the pace of the last week
 --   usual_quantity DECIMAL(38,9)   the same without what is unusual, which goes on where it does
 --   if_real DECIMAL(38,4)          what the period costs if the usage is real
@@ -96,7 +96,7 @@ WITH odd AS (
     FROM paced
 )
 SELECT p.integration, p.item_no, p.period_start, p.period_end, p.direction, p.series, s.source, s.score, s.reason, s.oddness, p.first_day,
-    p.last_day, p.days, p.peak, s.changed_on, p.goes_on, CAST(p.used AS DECIMAL(38, 9)) AS used, CAST(p.usual AS DECIMAL(38, 9)) AS usual,
+    p.last_day, p.days, p.peak, s.changed_on, p.goes_on, CAST(p.used AS DECIMAL(38, 9)) AS used, CAST(CASE WHEN p.usual >= 100 THEN round(p.usual, 0) ELSE round(p.usual, 2) END AS DECIMAL(38, 9)) AS usual,
     p.quantity, p.usual_quantity,
     CAST(rate(p.price, p.quantity, NULL) AS DECIMAL(38, 4)) AS if_real,
     CAST(rate(p.price, p.usual_quantity, NULL) AS DECIMAL(38, 4)) AS if_error
