@@ -13,7 +13,7 @@ import numpy as np
 from detector import case_rows, cycle
 from detector.cycle import Setting
 from detector.rule_format import Case
-from detector.rules import Rule, load
+from detector.rules import Rule, read
 from store import operational
 from store.operational_tables import Load
 from tests.web.company import Home
@@ -39,7 +39,12 @@ def rows() -> Rows:
             for name in _names()
         ],
         "subscription_items": [
-            {"item_id": f"item_{name}", "subscription_id": f"sub_{name}", "price_id": "price_usage", "active_from": FIRST}
+            {
+                "item_id": f"item_{name}",
+                "subscription_id": f"sub_{name}",
+                "price_id": "price_usage",
+                "active_from": FIRST,
+            }
             for name in _names()
         ],
         "usage_events": list(_events()),
@@ -70,7 +75,9 @@ def _events() -> Any:
 
 def rule(name: str) -> Rule:
     """One rule of the catalogue."""
-    return next(each for each in load(RULES)[0] if each.name == name)
+    found, problems = read(RULES / "usage" / f"{name}.yaml")
+    assert found is not None, problems
+    return found
 
 
 def setting(home: Home) -> Setting:

@@ -43,9 +43,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def odd(con: duckdb.DuckDBPyConnection, learned: Learned = NOTHING, as_of: datetime = NOW) -> list[tuple[object, ...]]:
-    """Series, day, oddness and score of what customers' usage shows that is worth a signal."""
+    """Series, day, oddness and score of what customers' usage shows at the rules' own budget."""
     derived.build(con, as_of, {"unusual_usage"}, learned=learned)
-    query = "SELECT series, day, oddness, score FROM unusual_usage WHERE kind = 'customer' AND score >= 3 ORDER BY ALL"
+    query = (
+        "SELECT series, day, oddness, score FROM unusual_usage WHERE kind = 'customer' AND score >= 3.5 ORDER BY ALL"
+    )
     return con.execute(query).fetchall()
 
 
@@ -58,7 +60,10 @@ def test_the_one_who_stopped_stands_out_and_nobody_else(books: duckdb.DuckDBPyCo
 
 def test_what_comes_later_changes_no_score(given: Rows, books: duckdb.DuckDBPyConnection) -> None:
     earlier = NOW - timedelta(days=1)
-    wild = [{**event, "value": event["value"] * 1000} if event["time"] > earlier else event for event in given["usage_events"]]
+    wild = [
+        {**event, "value": event["value"] * 1000} if event["time"] > earlier else event
+        for event in given["usage_events"]
+    ]
     with closing(plain_books.open(given | {"usage_events": wild})) as other:
         assert odd(books, as_of=earlier) == odd(other, as_of=earlier)
 
@@ -88,7 +93,9 @@ def test_labels_move_the_scores_of_their_kind_little_when_few() -> None:
 
 def test_an_open_period_is_projected_to_its_end_at_both_readings(books: duckdb.DuckDBPyConnection) -> None:
     derived.build(books, NOW, {"unusual_periods"})
-    query = "SELECT goes_on, quantity, usual_quantity, if_real, if_error FROM unusual_periods WHERE series = ? AND goes_on"
+    query = (
+        "SELECT goes_on, quantity, usual_quantity, if_real, if_error FROM unusual_periods WHERE series = ? AND goes_on"
+    )
     [(goes_on, real, usual, if_real, if_error)] = books.execute(query, [STOPPED]).fetchall()
     days = Decimal(30)  # 7 November to 7 December
     assert goes_on
