@@ -25,7 +25,7 @@ MONTHS = """
 
 @dataclass(frozen=True)
 class Standing:
-    """The last two months: how many series-months, and for each series that was unusual in some way its highest score."""
+    """The last two months: how many series-months, and of each series that was unusual its oddness and top score."""
 
     months: float
     peaks: tuple[tuple[str, float], ...]

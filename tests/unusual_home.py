@@ -1,4 +1,4 @@
-"""A company of 24 customers on one plan, whose usage is calm but for one who has stopped: for tests of unusual usage."""
+"""A company of 24 customers on one plan, all calm but for one who has stopped: for tests of unusual usage."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from detector.unusual.events import KINDS
 
 COLUMNS = ("series", "time", "value")
 EVENT_COLUMNS = ("series", "kind", "start", "end")
-MEMORY = "400MB"
+MEMORY = "280MB"
 YEARS = (1970, 2200)
 
 
