@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.unusual import newest_day
 from detector.unusual.events import KINDS
 
 COLUMNS = ("series", "time", "value")
@@ -44,17 +48,22 @@ class EventRows:
     end: NDArray[np.int64]
 
 
-def read_series(path: Path) -> Rows:
-    """The rows of a parquet or csv file with columns series, time and value. Raises BadInputError."""
-    with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as con:
+def read_series(path: Path, *, newest: bool = False) -> Rows:
+    """The rows of a parquet or csv file with columns series, time and value. Raises BadInputError.
+
+    With `newest` only those of the daily series whose newest day may stand out, and of a sample of the others.
+    """
+    with _workplace() as con:
         remarks = list(_open(con, path, "given", COLUMNS))
         _typed(con, path, "given", {"time": "instant", "value": "number"})
+        if newest:
+            newest_day.narrow(con, "typed")
         return _rows(con, path, remarks)
 
 
 def read_events(path: Path) -> EventRows:
     """The known changes of a file with columns series, kind, start and end. Raises BadInputError."""
-    with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as con:
+    with _workplace() as con:
         _open(con, path, "given", EVENT_COLUMNS[:3], EVENT_COLUMNS[3:])
         _typed(con, path, "given", {"start": "instant", "end": "instant"}, needed=("series", "kind", "start"))
         _known_kinds(con, path)
@@ -62,6 +71,16 @@ def read_events(path: Path) -> EventRows:
             SELECT CAST(series AS VARCHAR) AS series, trim(kind) AS kind, epoch(start)::BIGINT AS start,
                 coalesce(epoch("end")::BIGINT, -1) AS "end" FROM typed ORDER BY start, series, kind""").fetchnumpy()
     return EventRows(*(np.asarray(got[name]) for name in EVENT_COLUMNS))
+
+
+@contextmanager
+def _workplace() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in little memory, which spills into a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="trueup-series-") as spill:
+        config = {"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}
+        with duckdb.connect(config=config) as con:
+            con.execute("SET enable_progress_bar = false")
+            yield con
 
 
 def _open(
