@@ -75,6 +75,7 @@ GATE_SECONDS = 15
 HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
 FORGET_SECONDS = 3600
+LESSON_SECONDS = 3600
 TIME = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -150,6 +151,11 @@ class Home:
             except ValueError as error:
                 raise configuration.ConfigError([str(error)]) from None
         return self._connected[name]
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the models of unusual usage lie as files."""
+        return self.config.place / "models"
 
     @cached_property
     def remedy(self) -> Remedy:
@@ -305,6 +311,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
+        jobs["lessons"] = (LESSON_SECONDS, lambda: _teach(home))
     loop = schedule.loop(jobs)
     loop.start()
     try:
@@ -326,6 +333,7 @@ ELSEWHERE = {
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
     "events": "detector.event_commands:events",
+    "models": "detector.model_commands:models",
     "example": "detector.example_command:example",
     "advise": "remediation.advisor.commands:advise_command",
     "ask": "remediation.advisor.commands:ask_command",
@@ -491,6 +499,15 @@ def _try_out(home: Home) -> None:
     """Do the dry runs and calibrations that pages asked for, until none waits."""
     while trials.work(home.setting, home.live):
         pass
+
+
+def _teach(home: Home) -> None:
+    """A new model of unusual usage, once a week; it takes the place of the one in force when it is no worse."""
+    from detector import usage_lessons  # only here: no other command waits for scikit-learn
+
+    reason = usage_lessons.teach_weekly(home.setting, home.models_folder)
+    if reason is not None:
+        terminal.say(f"model of unusual usage: {reason}")
 
 
 def _hold(home: Home) -> None:

@@ -22,6 +22,7 @@ from billing.dialects import NAMED, Dialects, Settlement, dialect_of
 from billing.model import Table
 from billing.money import MINOR_DIGITS, Rounding
 from billing.periods import UnknownTimezoneError, timezone_named
+from detector.learned import NOTHING, Learned
 
 QUOTE = "'"
 FOLDER = Path(__file__).parent / "derived"
@@ -104,14 +105,15 @@ def build(
     tables: Collection[str] | None = None,
     dialects: Dialects = NAMED,
     replaced: Mapping[str, str] | None = None,
+    learned: Learned = NOTHING,
 ) -> None:
     """Makes the derived relations on `con`, as temporary tables and views, as the books were known at `as_of`.
 
     `books.<table>` must resolve on `con` for every table of the books. For each there is afterwards a view of the bare
     name that hides what was not known yet. `tables` names the relations that are needed (their inputs follow); None
     means all. `dialects` says how the integrations bill. `replaced` gives a query to read in place of a table of the
-    books: other terms, or fewer rows, with the same columns. Derives again what is there already. Raises duckdb.Error
-    where the books do not have their tables.
+    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. Derives
+    again what is there already. Raises duckdb.Error where the books do not have their tables.
     """
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     wanted = needed(RELATIONS if tables is None else tables)
@@ -131,6 +133,8 @@ def build(
                 con.execute(derivation.sql)
                 if derivation.name == "repeated_events":
                     _count_events_once(con, "known_usage_events" if "usage_events" in copied else "books.usage_events")
+                if derivation.name == "usage_changes" and "unusual_scores" in wanted:
+                    _look_through(con, learned)
 
 
 @contextmanager
@@ -153,6 +157,7 @@ def needed(relations: Iterable[str]) -> set[str]:
     """The relations and, transitively, everything that they are made from, tables of the books included."""
     inputs = {derivation.name: derivation.inputs for derivation in derivations()}
     inputs["usage_events"] = ("repeated_events",)
+    inputs["unusual_scores"] = ("usage_series", "usage_changes")
     found: set[str] = set()
     pending = list(relations)
     while pending:
@@ -188,6 +193,13 @@ def _count_events_once(con: duckdb.DuckDBPyConnection, lie: str) -> None:
     if con.execute("FROM repeated_events LIMIT 1").fetchone():
         rows = f"SELECT * FROM {lie} ANTI JOIN repeated_events USING (integration, source, event_id)"
         con.execute(f"CREATE OR REPLACE TEMP VIEW usage_events AS {rows} WHERE received_at <= as_of()")
+
+
+def _look_through(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
+    """Scores the series of usage, in Python."""
+    from detector.unusual import company  # numpy and scikit-learn take a second, which no other command waits for
+
+    company.look_through(con, learned)
 
 
 def _make_currencies(con: duckdb.DuckDBPyConnection) -> None:

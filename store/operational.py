@@ -23,6 +23,7 @@ from store import (  # noqa: F401 (their tables are among those that are made)
     delivery_tables,
     missed_tables,
     people_tables,
+    usage_tables,
 )
 from store.operational_tables import Table
 

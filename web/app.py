@@ -49,6 +49,7 @@ from web import (
     subscription,
     template_words,
     triage,
+    unusual,
     usage,
     users,
 )
@@ -130,6 +131,7 @@ PAGES = (
     rule_trials.pages,
     runs.pages,
     scores.pages,
+    unusual.pages,
     data.pages,
     events.pages,
     customer.pages,

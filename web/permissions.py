@@ -56,6 +56,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "asking.ask": ACT,
     "asking.answered": READ,
     "scores.shown": READ,
+    "unusual.budget": READ,
     "rules.listed": READ,
     "rules.shown": READ,
     "rules.ask": RULES,

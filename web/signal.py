@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, versions
+from detector import inbox, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
+from detector.learned import Verdict
 from detector.rules import Rule
 from remediation.advisor import exchanges
 from store import operational
@@ -27,6 +28,11 @@ from web.words import KINDS, words
 pages = Blueprint("signal", __name__)
 
 UNDOABLE = ("status", "assign", "priority", "snooze")
+VERDICTS = (
+    (Verdict.FAULT, "A fault", "It is taken up, and the next model learns from it."),
+    (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
+    (Verdict.PLANNED, "Planned", "The expectation begins anew on its first day; what is unlike that is told."),
+)
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -76,6 +82,8 @@ def shown(label: str) -> tuple[str, int]:
             repair=repair.panel(session, detail.signal.id),
             questions=exchanges.of_signal(session, detail.signal.id, "question"),
             model=console().advisor,
+            verdicts=_verdicts(found),
+            verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=_money(detail),
         )
@@ -91,6 +99,11 @@ def worked_out(label: str) -> tuple[str, int]:
         if detail is None or found is None:
             abort(404)
         return render_template("parts/worked.html", worked=worked(session, detail, found), detail=detail), 200
+
+
+def _verdicts(found: StoredFinding | None) -> tuple[tuple[str, str, str], ...]:
+    """What can be said of unusual usage: verdict, words, and what it does; nothing of other findings."""
+    return VERDICTS if found is not None and usage_labels.can_be_labelled(found) else ()
 
 
 def _finding(detail: SignalDetail) -> StoredFinding | None:

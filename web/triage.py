@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from detector import inbox, triage
+from detector import inbox, triage, usage_labels
+from detector.learned import Verdict
 from detector.triage import Change
 from people.roles import Permission
 from store import operational
@@ -133,6 +134,18 @@ def _comment(session: Session, ids: list[int], form: Mapping[str, str]) -> Chang
     return triage.comment(session, ids, text, actor=preferences().actor, now=now())
 
 
+def _label(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    verdict = form.get("verdict", "")
+    if verdict not in tuple(Verdict):
+        raise Incomplete("Say whether it was a fault, not a fault, or planned.")
+    if len(ids) != 1:
+        raise Incomplete("Label one signal at a time.")
+    try:
+        return usage_labels.label(session, ids[0], Verdict(verdict), actor=preferences().actor, now=now())
+    except usage_labels.NothingToLabel as refusal:
+        raise Incomplete(str(refusal)) from None
+
+
 DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] = {
     "assign": _assign,
     "status": _status,
@@ -140,6 +153,7 @@ DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] =
     "dismiss": _dismiss,
     "resolve": _resolve,
     "comment": _comment,
+    "label": _label,
 }
 
 
