@@ -26,6 +26,7 @@ SINGLE = {
     "status": "status",
     "cause": "cause",
     "customer": "customer",
+    "bill_run": "bill_run",
     "entity": "entity",
     "q": "q",
     "sort": "sort",
@@ -116,7 +117,7 @@ def chips(wanted: Filter) -> list[Chip]:
     usual = "any" if wanted.view == "every" else "open"
     if wanted.status != usual:
         found.append(Chip("Status", wanted.status, address(wanted, status=usual)))
-    named = (("cause", "Cause"), ("customer", "Customer"), ("entity", "Names"), ("q", "Text"))
+    named = (("cause", "Cause"), ("customer", "Customer"), ("bill_run", "Bill run"), ("entity", "Names"), ("q", "Text"))
     return found + [
         Chip(title, getattr(wanted, name), address(wanted, **{name: ""}))
         for name, title in named

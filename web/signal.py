@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, versions
+from detector import inbox, merged, versions
 from detector.detail import EntityPage, SignalDetail
 from detector.rules import Rule
 from store import operational
@@ -25,7 +25,7 @@ from web.words import KINDS, words
 
 pages = Blueprint("signal", __name__)
 
-UNDOABLE = ("status", "assign", "priority", "snooze")
+UNDOABLE = ("status", "assign", "priority", "snooze", "merge")
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -74,6 +74,7 @@ def shown(label: str) -> tuple[str, int]:
             repair=repair.panel(session, detail.signal.id),
             address=_address,
             money=_money(detail),
+            case=merged.case_of(session, detail.signal),
         )
 
 
@@ -138,6 +139,10 @@ def _what(event: SignalEvent) -> str:
             return f"Priority {before.get('priority')} \u2192 {after.get('priority')}"
         case "snooze":
             return "Snoozed" if event.reason == "snoozed" else "Woken"
+        case "merge":
+            return "Merged into one case"
+        case "split":
+            return "Split off its case"
         case "comment":
             return event.detail or ""
     return words(event.reason)

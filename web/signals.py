@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from detector import inbox
+from detector import inbox, merged
 from detector.inbox import Filter, Total
 from detector.inbox_filter import conditions
 from store import operational
@@ -43,7 +43,7 @@ SORTS = {
     "last_seen": "Last seen",
     "first_seen": "First seen",
 }
-GROUPS = {"": "Nothing", "cause": "Cause", "customer": "Customer", "rule": "Rule"}
+GROUPS = {"": "Nothing", "cause": "Cause", "customer": "Customer", "rule": "Rule", "bill_run": "Bill run"}
 LONG = 14
 """Characters of an amount that need a wider column."""
 
@@ -111,6 +111,7 @@ def _ungrouped(session: Session, wanted: Filter) -> dict[str, Any]:
         "sparks": _sparks(lines),
         "wide": any(_is_long(one) for item in page.items for one in item.impacts),
         "following": addresses.address(wanted, after=page.next) if page.next else None,
+        "merged": merged.merged_into(session, page.items),
     }
 
 

@@ -124,7 +124,7 @@ const keys = {
   z: () => press("z"),
   g: () => (went = Date.now()),
 };
-for (const key of "asdeh") keys[key] = () => act(key);
+for (const key of "asdehpm") keys[key] = () => act(key);
 keys.n = () => press("n");
 let went = 0;
 on("keydown", (event) => {
