@@ -20,6 +20,7 @@ from web import (
     data,
     errors,
     events,
+    exports,
     invoice,
     jobs,
     jump,
@@ -36,6 +37,7 @@ from web import (
     template_words,
     triage,
     usage,
+    views,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -87,6 +89,8 @@ def create_app(
 
 PAGES = (
     signals.pages,
+    exports.pages,
+    views.pages,
     signal.pages,
     triage.pages,
     repair.pages,

@@ -26,6 +26,8 @@ from web.words import KINDS, words
 pages = Blueprint("signal", __name__)
 
 UNDOABLE = ("status", "assign", "priority", "snooze", "merge")
+PEEKED = 6
+"""How many records a peek shows."""
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -76,6 +78,25 @@ def shown(label: str) -> tuple[str, int]:
             money=_money(detail),
             case=merged.case_of(session, detail.signal),
         )
+
+
+@pages.get("/signals/<label>/peek")
+def peeked(label: str) -> tuple[str, int]:
+    """What of a signal fits beside the list: why, how much, the first records."""
+    number = inbox.number(label)
+    with operational.reading(console().engine) as session:
+        detail = inbox.signal(session, number, findings=1) if number else None
+        if detail is None:
+            abort(404)
+        found = _finding(detail)
+        rule = console().rules.get(detail.signal.rule)
+        return render_template(
+            "peek.html",
+            signal=detail.signal,
+            seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
+            records=detail.entities.items[:PEEKED],
+            money=_money(detail),
+        ), 200
 
 
 @pages.get("/signals/<label>/working")
