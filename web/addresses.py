@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from werkzeug.datastructures import MultiDict
 
 from detector.inbox import Filter
+from web.words import words
 
 FACETS: Mapping[str, tuple[str, str]] = {
     "sev": ("severity", "Severity"),
@@ -26,6 +27,7 @@ SINGLE = {
     "status": "status",
     "cause": "cause",
     "customer": "customer",
+    "bill_run": "bill_run",
     "entity": "entity",
     "q": "q",
     "sort": "sort",
@@ -108,15 +110,15 @@ def choices(wanted: Filter, field: str, counted: list[tuple[str | None, int]]) -
 def chips(wanted: Filter) -> list[Chip]:
     """Every filter that is on, each with the address without it."""
     found = [
-        Chip(title, value or "nobody", turned(wanted, field, value))
+        Chip(title, words(value or "nobody"), turned(wanted, field, value))
         for field, title in FACETS.values()
         for value in getattr(wanted, field)
     ]
     found += [Chip("Code", code, turned(wanted, "code", code)) for code in wanted.code]
     usual = "any" if wanted.view == "every" else "open"
     if wanted.status != usual:
-        found.append(Chip("Status", wanted.status, address(wanted, status=usual)))
-    named = (("cause", "Cause"), ("customer", "Customer"), ("entity", "Names"), ("q", "Text"))
+        found.append(Chip("Status", words(wanted.status), address(wanted, status=usual)))
+    named = (("cause", "Cause"), ("customer", "Customer"), ("bill_run", "Bill run"), ("entity", "Names"), ("q", "Text"))
     return found + [
         Chip(title, getattr(wanted, name), address(wanted, **{name: ""}))
         for name, title in named

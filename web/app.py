@@ -27,6 +27,7 @@ from web import (
     data,
     errors,
     events,
+    exports,
     hooks,
     integrations,
     invoice,
@@ -52,6 +53,7 @@ from web import (
     unusual,
     usage,
     users,
+    views,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -122,6 +124,8 @@ def create_app(
 
 PAGES = (
     signals.pages,
+    exports.pages,
+    views.pages,
     signal.pages,
     triage.pages,
     repair.pages,

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, usage_labels, versions
+from detector import inbox, merged, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
 from detector.learned import Verdict
 from detector.rules import Rule
@@ -27,7 +27,9 @@ from web.words import KINDS, words
 
 pages = Blueprint("signal", __name__)
 
-UNDOABLE = ("status", "assign", "priority", "snooze")
+UNDOABLE = ("status", "assign", "priority", "snooze", "merge")
+PEEKED = 6
+"""How many records a peek shows."""
 VERDICTS = (
     (Verdict.FAULT, "A fault", "It is taken up, and the next model learns from it."),
     (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
@@ -86,7 +88,27 @@ def shown(label: str) -> tuple[str, int]:
             verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=_money(detail),
+            case=merged.case_of(session, detail.signal),
         )
+
+
+@pages.get("/signals/<label>/peek")
+def peeked(label: str) -> tuple[str, int]:
+    """What of a signal fits beside the list: why, how much, the first records."""
+    number = inbox.number(label)
+    with operational.reading(console().engine) as session:
+        detail = inbox.signal(session, number, findings=1) if number else None
+        if detail is None:
+            abort(404)
+        found = _finding(detail)
+        rule = console().rules.get(detail.signal.rule)
+        return render_template(
+            "peek.html",
+            signal=detail.signal,
+            seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
+            records=detail.entities.items[:PEEKED],
+            money=_money(detail),
+        ), 200
 
 
 @pages.get("/signals/<label>/working")
@@ -155,6 +177,10 @@ def _what(event: SignalEvent) -> str:
             return f"Priority {before.get('priority')} \u2192 {after.get('priority')}"
         case "snooze":
             return "Snoozed" if event.reason == "snoozed" else "Woken"
+        case "merge":
+            return "Merged into one case"
+        case "split":
+            return "Split off its case"
         case "comment":
             return event.detail or ""
     return words(event.reason)

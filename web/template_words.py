@@ -11,6 +11,8 @@ from flask import Flask, g
 from markupsafe import Markup, escape
 from sqlalchemy import select, union
 
+from detector import merged
+from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
 from store.people_tables import Person
@@ -75,6 +77,9 @@ def install(app: Flask) -> None:
         severities=SEVERITIES,
         open_statuses=OPEN_STATUSES,
         dismissals=DISMISSALS,
+        priorities=PRIORITIES,
+        wakes=WAKES,
+        case_money=case_money,
         people=people,
         troubles=troubles,
         checked=checked,
@@ -86,6 +91,11 @@ def install(app: Flask) -> None:
 def ranked(impacts: Sequence[SignalImpact]) -> list[SignalImpact]:
     """The impacts of a signal, the one that weighs most first."""
     return sorted(impacts, key=lambda impact: console().weight(impact.currency, at_risk(impact)), reverse=True)
+
+
+def case_money(signal: Signal, others: Sequence[Signal]) -> list[tuple[str, Decimal]]:
+    """What a signal and those merged into it put at risk, the currency that weighs most first."""
+    return sorted(merged.money(signal, others), key=lambda pair: console().weight(*pair), reverse=True)
 
 
 def deadline(at: datetime | None) -> Markup:
