@@ -120,8 +120,9 @@ def people() -> list[str]:
     """Everybody who has an account or a signal, for the assignee field."""
     with operational.reading(console().engine) as session:
         having = select(Signal.assignee).where(Signal.assignee.is_not(None))
-        query = union(having, select(Person.name).where(Person.disabled_at.is_(None))).limit(MOST_PEOPLE)
-        return sorted(name for name in session.scalars(query) if name)
+        present = select(Person.name).where(Person.disabled_at.is_(None))
+        found = session.execute(union(having, present).limit(MOST_PEOPLE)).all()
+        return sorted(str(name) for (name,) in found)
 
 
 def troubles() -> int:

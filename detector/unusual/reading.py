@@ -77,8 +77,7 @@ def read_events(path: Path) -> EventRows:
 def _workplace() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in little memory, which spills into a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="trueup-series-") as spill:
-        config = {"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}
-        with duckdb.connect(config=config) as con:
+        with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}) as con:
             con.execute("SET enable_progress_bar = false")
             yield con
 
