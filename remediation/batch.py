@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.detail import amount
+from people import accounts
 from remediation import execute, life
 from remediation.life import Approvals, Refused
 from remediation.remedy import Remedy

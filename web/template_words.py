@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, g
 from markupsafe import Markup, escape
-from sqlalchemy import select, union
+from sqlalchemy import CompoundSelect, select, union
 
 from detector import merged
 from detector.triage import PRIORITIES, WAKES
@@ -121,8 +121,8 @@ def people() -> list[str]:
     with operational.reading(console().engine) as session:
         having = select(Signal.assignee).where(Signal.assignee.is_not(None))
         present = select(Person.name).where(Person.disabled_at.is_(None))
-        found = session.execute(union(having, present).limit(MOST_PEOPLE)).all()
-        return sorted(str(name) for (name,) in found)
+        named: CompoundSelect[tuple[str | None]] = union(having, present)
+        return sorted(name for name in session.scalars(named.limit(MOST_PEOPLE)) if name)
 
 
 def troubles() -> int:

@@ -213,7 +213,7 @@ def test_what_somebody_may_not_open_is_not_in_their_bar(app: Flask, home: Home, 
         html = browser_of(app, home, people[role]).get("/account").get_data(as_text=True)
         return re.findall(r'<a href="(/[a-z-]+)"', html.partition("</nav>")[0])
 
-    assert bar("viewer") == ["/signals", "/bill-runs", "/rules", "/runs", "/integrations", "/data"]
+    assert bar("viewer") == ["/signals", "/bill-runs", "/rules", "/runs", "/integrations", "/data", "/scoreboard"]
     assert bar("manager") == [*bar("viewer"), "/audit"]
     assert bar("admin") == [*bar("manager"), "/users"]
 
