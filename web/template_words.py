@@ -121,8 +121,8 @@ def people() -> list[str]:
     with operational.reading(console().engine) as session:
         having = select(Signal.assignee).where(Signal.assignee.is_not(None))
         present = select(Person.name).where(Person.disabled_at.is_(None))
-        named: CompoundSelect[tuple[str | None]] = union(having, present)
-        return sorted(name for name in session.scalars(named.limit(MOST_PEOPLE)) if name)
+        named: CompoundSelect[str | None] = union(having, present)
+        return sorted(name for (name,) in session.execute(named.limit(MOST_PEOPLE)) if name)
 
 
 def troubles() -> int:
