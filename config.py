@@ -155,12 +155,50 @@ class Integration(_Section):
         return plain | {key.removesuffix("_env"): environment[str(name)] for key, name in secrets.items()}
 
 
-class Remediation(_Section):
-    """Who may approve what."""
+class Tickets(_Section):
+    """Where tickets are opened: files in a folder, or an address that takes JSON."""
 
+    folder: Path | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    token_env: str | None = Field(default=None, description="The variable with the bearer token for url.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Tickets:
+        if self.folder and self.url:
+            raise ValueError("name a folder or a url, not both")
+        return self
+
+
+class Remediation(_Section):
+    """Who may approve what, and where tickets are opened."""
+
+    tickets: Tickets = Tickets()
+    batch: int = Field(default=25, ge=1, le=200, description="Actions that one approval may cover.")
     approval_limit: dict[Currency, Amount] = Field(
         default={}, description="Above it, per currency, the proposer is not the approver."
     )
+
+
+class Advisor(_Section):
+    """A language model that explains and orders what code has found; off unless a model is named."""
+
+    model: str | None = Field(default=None, description="Its name at that address; null: no model is asked.")
+    base_url: str | None = Field(default=None, pattern=r"^https?://", description="Null: OpenAI's own.")
+    api_key_env: str | None = Field(default=None, description="The variable that holds the key; null: it takes none.")
+    input_price: Amount | None = Field(default=None, description="Of a million tokens sent; 0 for a model of your own.")
+    output_price: Amount | None = Field(default=None, description="Of a million tokens answered.")
+    currency: Currency = "USD"
+    daily_budget: Amount | None = Field(default=Decimal(5), description="Spent at most by UTC day; null: any amount.")
+    timeout: Length = Field(default=timedelta(seconds=60), description="How long one reply may take.")
+    answer_tokens: int = Field(default=1500, ge=100, le=32_000, description="How long one reply may be.")
+    cache: Length = Field(default=timedelta(days=1), description="An equal question within it is not asked again.")
+    json_schema: bool = Field(default=True, description="Whether the address knows response_format json_schema.")
+
+    @model_validator(mode="after")
+    def _priced(self) -> Advisor:
+        if self.model and self.daily_budget is not None and None in (self.input_price, self.output_price):
+            raise ValueError("a daily_budget needs input_price and output_price (0 for a model of your own)")
+        return self
 
 
 class Gate(_Section):
@@ -240,9 +278,16 @@ class Config(_Section):
     ranking_rates: Annotated[dict[Currency, Rate], BeforeValidator(_beside_usual)] = Field(default_factory=_usual_rates)
     remediation: Remediation = Remediation()
     gate: Gate = Gate()
+    advisor: Advisor = Advisor()
     schedule: Schedule = Schedule()
     web: Web = Web()
     oidc: Oidc | None = None
+
+    @model_validator(mode="after")
+    def _tickets_are_no_integration(self) -> Config:
+        if "tickets" in self.integrations:
+            raise ValueError("integrations.tickets: that name is taken by remediation.tickets; choose another")
+        return self
 
     @cached_property
     def place(self) -> Path:

@@ -174,14 +174,15 @@ def waive(session: Session, action_id: int, *, actor: str, reason: str, now: dat
 def locked(session: Session, action: Action) -> str | None:
     """Why the action must wait: for its root cause, or for a signal that still blocks the draft; None when it need not.
 
-    A root-cause action that is rejected is not done, so it keeps the lock; one that is waived frees it.
+    A root-cause action that is rejected is not done, so it keeps the lock; one that is waived frees it, and for one
+    that was undone the next one stands that the advice proposes.
     """
     if action.phase == "downstream":
         query = select(Action).where(Action.signal_id == action.signal_id, Action.phase == "root_cause")
         waiting = [
             each.label
             for each in session.scalars(query.order_by(Action.id))
-            if each.status not in ("verified", "waived") and not _withdrawn(each)
+            if each.status not in ("verified", "waived", "rolled_back") and not _withdrawn(each)
         ]
         if waiting:
             return f"first the root cause: {', '.join(waiting)} must be verified or waived"
@@ -296,6 +297,11 @@ def _reason(reason: str) -> str:
     if not text:
         raise Refused("a reason is needed")
     return text[:500]
+
+
+def by_word(action: Action) -> bool:
+    """Whether it is work of people, which is done when one of them says so."""
+    return action.integration is None or "system" in action.plan["note"]
 
 
 def is_done(actions: Iterable[Action]) -> bool:

@@ -10,7 +10,10 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from people import credentials
+from tests.operational_stores import engine, migrated_database, migrated_file, postgres_url, sqlite_engine, store_url
 from tests.web.company import Home, empty_home, example_home, hostile_home, many_home
+
+__all__ = ["engine", "migrated_database", "migrated_file", "postgres_url", "sqlite_engine", "store_url"]
 
 settings.register_profile("trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trueup")

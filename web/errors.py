@@ -40,7 +40,8 @@ def _http(error: HTTPException) -> tuple[str, int]:
     title, remedy = REMEDIES.get(code, (error.name, error.description or ""))
     if code == 404 and isinstance(error.description, str) and error.description.endswith("books."):
         title, remedy = "No such record", error.description
-    guess = request.path.rsplit("/", 1)[-1] if code == 404 else ""
+    named = request.args.get("item") or request.args.get("sub") or request.path.rsplit("/", 1)[-1]
+    guess = named[:200] if code == 404 else ""
     return show("error.html", code, title=title, remedy=remedy, guess=guess)
 
 

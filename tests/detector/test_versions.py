@@ -17,8 +17,8 @@ from detector.rules import Rule, load
 from detector.trials import Wanted
 from store import operational
 from store.operational_tables import Job, RuleOverride, RuleVersion, Run, Signal
-from store.warehouse import Warehouse
 from tests.detector.test_signals_cycle import NOW, company_rows
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 
@@ -42,8 +42,7 @@ def text(files: list[Rule]) -> str:
 
 @pytest.fixture
 def setting(tmp_path: Path, files: list[Rule], engine: Engine) -> Iterator[Setting]:
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     rule = next(rule for rule in files if rule.name == "wrong_tier_mode")
     warehouse.upsert_rows(company_rows(rule), integration="billing", version_at=NOW)
     yield Setting(warehouse, engine, lambda: NOW, "tests")
