@@ -22,6 +22,7 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+_OF_DOCUMENTS = ("Content-Security-Policy", "X-Frame-Options", "Permissions-Policy", "Referrer-Policy", "X-Request-ID")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -30,6 +31,7 @@ def protect(app: Flask, *, https: bool, without_cookies: Iterable[Blueprint]) ->
 
     `without_cookies` are asked with a proof instead of a session, so no other site can make a browser ask them.
     """
+    app.after_request(_only_what_files_need)  # added first, so it has the last word
     app.config.update(WTF_CSRF_TIME_LIMIT=None, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
     Talisman(
         app,
@@ -47,6 +49,14 @@ def protect(app: Flask, *, https: bool, without_cookies: Iterable[Blueprint]) ->
     app.before_request(_name_request)
     app.after_request(_tell_request)
     app.jinja_env.globals["csrf"] = _csrf_field
+
+
+def _only_what_files_need(answer: Response) -> Response:
+    """Leave out of the console's own files what only tells browsers how to treat a document."""
+    if request.endpoint == "asset":
+        for name in _OF_DOCUMENTS:
+            answer.headers.pop(name, None)
+    return answer
 
 
 def _csrf_field() -> Markup:

@@ -71,6 +71,8 @@ def test_static_files_are_kept_for_ever_under_the_name_of_their_content(client: 
     answer = client.get(links[0], headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Content-Security-Policy" not in answer.headers, "a stylesheet is no document"
     assert client.get("/static/console.0000000000.css").status_code == 404
     assert client.get("/static/../app.py").status_code == 404
 
