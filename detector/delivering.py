@@ -1,7 +1,8 @@
 """Applying stored webhooks to the books: many at once, in any order, each until it is done or has failed for good.
 
-What a delivery is about is asked for again, so neither its order nor its age matters. A vendor that does not answer
-is asked later, and so are books that cannot be written; a delivery that cannot be applied is told with its cause, and keeps none of the others waiting.
+What a delivery is about is asked for again, so neither its order nor its age matters. A vendor that does not answer is
+asked later, and so are books that cannot be written. A delivery that cannot be applied is told with its cause, and
+keeps none of the others waiting.
 """
 
 from __future__ import annotations
