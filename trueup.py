@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import Engine
@@ -45,27 +46,36 @@ from detector.limits import Limits
 from detector.live_rules import LiveRules
 from detector.rules import Rule, RuleProblem
 from detector.terminal import INSTANT, JSON, JobFailed
-from integrations import files
+from integrations import files, tickets
 from integrations.capabilities import Integration, Receiving, Rereading, Writing
 from integrations.catalogue import find as integration_of
 from integrations.http import SourceError
 from integrations.writing import Writes
-from remediation import gate
+from people import invitations
+from people.oidc import Provider
+from remediation import gate, holds
 from remediation import worker as repairs
+from remediation.actions.open_ticket import TICKETS
+from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
+from store import audit, operational
 from store import home as homes
-from store import operational
 from store.lake import LakeError
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
+
+if TYPE_CHECKING:
+    from remediation.advisor.model import Model
 
 DEMO_CUSTOMERS = 300
 DEMO_SEED = 1
 EVENT_SECONDS = 0.25
 GATE_SECONDS = 15
+HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
 FORGET_SECONDS = 3600
+LESSON_SECONDS = 3600
 TIME = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -142,6 +152,11 @@ class Home:
                 raise configuration.ConfigError([str(error)]) from None
         return self._connected[name]
 
+    @property
+    def models_folder(self) -> Path:
+        """Where the models of unusual usage lie as files."""
+        return self.config.place / "models"
+
     @cached_property
     def remedy(self) -> Remedy:
         """What advice and actions work with."""
@@ -151,11 +166,33 @@ class Home:
             setting=self.setting,
             rules=lambda: self.catalogue[0],
             writes=_writes(self),
-            allowed=frozenset(name for name in config.pulled if config.integrations[name].writes),
+            allowed=frozenset({TICKETS, *(name for name in config.pulled if config.integrations[name].writes)}),
             pull=partial(_pull_records, self),
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
+            batch=config.remediation.batch,
         )
+
+    @property
+    def address(self) -> str:
+        """Where the console answers, as far as the configuration says."""
+        web = self.config.web
+        return f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The language model that advises; None where none is configured. Raises ConfigError without its key."""
+        section = self.config.advisor
+        if section.model is None:
+            return None
+        from remediation.advisor.model import Model  # only here: no other command waits for it
+
+        key = os.environ.get(section.api_key_env, "") if section.api_key_env else "none"
+        if not key:
+            raise configuration.ConfigError(
+                [f"advisor.api_key_env: set the environment variable {section.api_key_env}"]
+            )
+        return Model(Endpoint(key=key, **section.model_dump(exclude={"api_key_env"})))
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
         """The named rules (by name or code), or all; says on the way which files cannot be used."""
@@ -231,7 +268,8 @@ def detect(home: Home, rules: Sequence[Rule], as_of: datetime, tell: Callable[[R
 
 def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None:
     """Console, schedule and worker in one process, until it is told to stop; says which rule files cannot be used."""
-    from web.app import create_app  # only here: no other command waits for the console
+    from web.access import is_loopback  # only here: no other command waits for the console
+    from web.app import create_app
     from web.server import AddressTaken, serve_forever
 
     home.rules(())
@@ -245,7 +283,10 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         secret=os.environ.get(web.secret_env) if web.secret_env else None,
         https=web.https,
         approvals=home.remedy.approvals,
+        advisor=home.config.advisor.model,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
+        sign_in_required=web.https or not is_loopback(web.host),
+        provider=_provider(home.config.oidc),
         proofs={name: integration.proven for name, integration in receiving.items()},
         connected=_connected(home, receiving),
     )
@@ -255,18 +296,22 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(now())),
     }
     for name, integration in receiving.items():
         jobs[f"webhooks {name}"] = (EVENT_SECONDS, Applying(home.setting, name, integration.receive).work)
     if receiving:
         jobs["forget"] = (FORGET_SECONDS, partial(_forget, home))
-    if receiving or web.events_token_env:
-        jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
+    if home.model is not None:
+        jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
+        if home.remedy.allowed & set(home.remedy.writes):
+            jobs["holds"] = (HOLDS_SECONDS, lambda: _look_after_holds(home))
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
+        jobs["lessons"] = (LESSON_SECONDS, lambda: _teach(home))
     loop = schedule.loop(jobs)
     loop.start()
     try:
@@ -288,11 +333,16 @@ ELSEWHERE = {
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
     "events": "detector.event_commands:events",
+    "models": "detector.model_commands:models",
     "example": "detector.example_command:example",
-    "advise": "remediation.commands:advise_command",
+    "advise": "remediation.advisor.commands:advise_command",
+    "ask": "remediation.advisor.commands:ask_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
+    "people": "people.commands:people",
+    "audit": "people.audit_commands:audit_group",
     "integrations": "detector.integration_commands:integrations",
+    "scoreboard": "remediation.scoreboard_commands:scoreboard_command",
 }
 """The commands that stand beside what they are about; those of the five jobs are below."""
 
@@ -308,6 +358,7 @@ def cli(context: click.Context) -> None:
 
     Everything is kept under TRUEUP_HOME (./.trueup); config.yaml says otherwise.
     """
+    audit.ORIGIN.set(audit.Origin("cli"))
     context.obj = Home(configuration.load())
 
 
@@ -319,7 +370,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), help="Where the con
 @click.pass_obj
 def serve_command(home: Home, port: int | None) -> None:
     """Console, API, scheduler and worker in one process."""
-    serve(home, port, lambda url: click.echo(url))
+    serve(home, port, lambda url: announce(home, url))
 
 
 @cli.command()
@@ -433,15 +484,40 @@ def doctor(home: Home, as_json: bool) -> None:
         raise JobFailed(f"not well: {', '.join(unwell)}")
 
 
+def _provider(section: configuration.Oidc | None) -> Provider | None:
+    """The OpenID provider as it is configured, with its secret in place of the variable that holds it."""
+    if section is None:
+        return None
+    secret = os.environ.get(section.client_secret_env)
+    if not secret:
+        raise configuration.ConfigError([f"oidc.client_secret_env: set the variable {section.client_secret_env}"])
+    domains = frozenset(section.domains)
+    return Provider(section.issuer, section.client_id, secret, section.name, domains, section.default_role)
+
+
 def _try_out(home: Home) -> None:
     """Do the dry runs and calibrations that pages asked for, until none waits."""
     while trials.work(home.setting, home.live):
         pass
 
 
+def _teach(home: Home) -> None:
+    """A new model of unusual usage, once a week; it takes the place of the one in force when it is no worse."""
+    from detector import usage_lessons  # only here: no other command waits for scikit-learn
+
+    reason = usage_lessons.teach_weekly(home.setting, home.models_folder)
+    if reason is not None:
+        terminal.say(f"model of unusual usage: {reason}")
+
+
 def _hold(home: Home) -> None:
     """Hold what is blocked, by the standing approval."""
     gate.enforce(home.remedy)
+
+
+def _look_after_holds(home: Home) -> None:
+    """Tell of drafts whose hold was lost on the other side, or lasts too long."""
+    holds.reconcile(home.remedy)
 
 
 def _background(home: Home) -> Background:
@@ -478,7 +554,11 @@ def _writes(home: Home) -> dict[str, Writes]:
     sections = home.config.integrations
     keyed = [name for name in home.config.pulled if os.environ.get(sections[name].api_key_env or "")]
     found = ((name, home.integration(name)) for name in keyed)
-    return {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    writes = {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    place = home.config.remediation.tickets
+    token = os.environ.get(place.token_env) if place.token_env else None
+    opened = tickets.at(place.folder, place.url, token)
+    return {**writes, TICKETS: opened} if opened else writes
 
 
 def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> None:
@@ -511,6 +591,15 @@ def _forget(home: Home) -> None:
     """Drop webhooks that were applied long ago."""
     with operational.writing(home.engine) as session:
         deliveries.forget(session, now())
+
+
+def announce(home: Home, url: str) -> None:
+    """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
+    click.echo(url)
+    with operational.writing(home.engine) as session:
+        secret = invitations.first_run(session, now=now())
+    if secret:
+        terminal.say(f"nobody has an account yet; this link makes the first admin, once: {url}/first-run/{secret}")
 
 
 def _answers(home: Home, name: str) -> str | None:

@@ -16,7 +16,7 @@ from store.operational_tables import Job
 LEASE = timedelta(hours=1)
 """How long a job may take when its process cannot be looked up."""
 
-KINDS = ("run", "sync", "test", "event", "advise")
+KINDS = ("run", "sync", "test", "event", "advise", "ask")
 
 
 class NotYet(Exception):  # noqa: N818 (named for what happened)

@@ -13,7 +13,9 @@ import duckdb
 from flask import current_app, g
 from sqlalchemy import Engine
 
+from detector import derived
 from detector.connections import Configured
+from detector.learned import Learned
 from detector.live_rules import LiveRules
 from detector.rules import Rule
 from remediation.life import Approvals
@@ -34,6 +36,7 @@ class Console:
     ranking_rates: Mapping[str, Decimal] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     approvals: Approvals = field(default_factory=Approvals)
+    advisor: str | None = None  # the language model that may be asked; a worker does the asking
     integrations: Sequence[Configured] = ()
 
     @property
@@ -62,6 +65,16 @@ class Console:
                 yield books
             finally:
                 books.rollback()
+
+    @contextmanager
+    def derived(self, as_of: datetime, relation: str, learned: Learned) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own on which a derived relation and its inputs are made, in one transaction.
+
+        Raises LakeError when the lake cannot be reached.
+        """
+        with closing(self.warehouse.near.connect()) as books:
+            derived.build(books, as_of, {relation}, self.warehouse.dialects, learned=learned)
+            yield books
 
     def weight(self, currency: str, amount: Decimal) -> Decimal:
         """The amount for ordering across currencies."""

@@ -35,11 +35,15 @@ def speak_problems(pages: Blueprint) -> None:
 
 
 def _refused(error: Refused) -> Response:
-    said = problem(error.status, error.title, error.detail)
-    if error.status == 401:
-        said.headers["WWW-Authenticate"] = "Bearer"
-    return said
+    return _asking(problem(error.status, error.title, error.detail))
 
 
 def _http(error: HTTPException) -> Response:
-    return problem(error.code or 500, error.name, error.description or "")
+    return _asking(problem(error.code or 500, error.name, error.description or ""))
+
+
+def _asking(said: Response) -> Response:
+    """The answer; one for want of a token says which kind is meant."""
+    if said.status_code == 401:
+        said.headers["WWW-Authenticate"] = "Bearer"
+    return said

@@ -19,7 +19,7 @@ from detector.limits import Limits
 from detector.rules import Rule, load
 from store import operational
 from store.operational_tables import Job, Run
-from store.warehouse import Warehouse
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -42,8 +42,7 @@ def engine(sqlite_engine: Engine) -> Engine:
 
 @pytest.fixture
 def setting(tmp_path: Path, engine: Engine) -> Iterator[Setting]:
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     warehouse.upsert_rows(company(), integration="billing", version_at=NOW)
     yield Setting(warehouse, engine, lambda: datetime.now(UTC), claims.worker_name())
     warehouse.close()

@@ -52,7 +52,7 @@ class Home:
         operational.migrate(engine)
         return engine
 
-    def app(self, *, https: bool = False, connected: Sequence[Configured] = ()) -> Flask:
+    def app(self, *, https: bool = False, connected: Sequence[Configured] = (), advisor: str | None = None) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
         return create_app(
@@ -64,6 +64,7 @@ class Home:
             secret="a secret of the tests",
             https=https,
             connected=connected,
+            advisor=advisor,
         )
 
     def try_out(self) -> None:
