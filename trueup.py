@@ -564,8 +564,8 @@ def _writes(home: Home) -> dict[str, Writes]:
 
 def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> None:
     """Bring single records into the books, as they are in the integration now; all that changed, if it cannot."""
-    integration = home.integration(name)
-    if not isinstance(integration, Rereading):
+    integration, can = home.integration(name), integration_of(home.pulled[name]).capabilities.rereads
+    if not isinstance(integration, Rereading) or any(kind not in can for kind, _ in records):
         sync(home, name, full=False)
         return
     for page, _ in arrivals.stored(home.setting, name, [integration.pull_records(records)], f"records of {name}"):
