@@ -22,6 +22,7 @@ from integrations.http_limits import Pace, Rate
 from integrations.http_retry import Retry
 from integrations.json_api import JsonApi, connection
 from integrations.lago.reader import PAGE_SIZE, Lists
+from integrations.lago.writes import LagoWrites
 from integrations.pages import Page
 
 DEFAULT_URL = "https://api.getlago.com/api/v1"
@@ -51,7 +52,7 @@ CAPABILITIES = Capabilities(
     increments="walks every list and reads closely the invoices whose updated_at is newer; events of the last days",
     dialect="lago",
     hold=Hold.CUSTOMER_WIDE,
-    writes=("void_invoice", "credit_note", "change_subscription", "retry_payment", "send_event"),
+    writes=("void_invoice", "credit_note", "retry_payment"),
     settings=("webhook_key_env", "events_days"),
     receives=True,
 )
@@ -64,6 +65,11 @@ class Lago(walk.Walking):
 
     lists: Lists = field(repr=False)
     webhook_key: str | None = field(default=None, repr=False)
+
+    @property
+    def writes(self) -> LagoWrites:
+        """The writing side of the organization; whether it may be used is for others to say."""
+        return LagoWrites(self.lists)
 
     def counts(self) -> Mapping[str, int]:
         """How many records Lago has, by table of the books where one object is one row."""
