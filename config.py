@@ -33,6 +33,7 @@ from billing.dialects import DIALECTS, Dialect, dialect_of
 from billing.money import Rounding
 from billing.periods import parse_duration
 from integrations import catalogue
+from people.roles import ROLES
 
 PREFIX = "TRUEUP__"
 
@@ -242,6 +243,19 @@ class Web(_Section):
     events_token_env: str | None = Field(default=None, description="The variable with the token for /api/v1/events.")
 
 
+class Oidc(_Section):
+    """The company's OpenID provider, by which people may sign in."""
+
+    issuer: str = Field(pattern=r"^https?://", description="As its id tokens name it.")
+    client_id: str
+    client_secret_env: str = Field(description="The variable that holds the client's secret.")
+    name: str = Field(default="single sign-on", description="What the button of the page of signing in says.")
+    domains: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]] = Field(
+        default=[], description="Whose people are let in without an invitation."
+    )
+    default_role: Literal[tuple(ROLES)] = Field(default="viewer", description="What they begin as.")  # type: ignore[valid-type]
+
+
 def _usual_rates() -> dict[str, Decimal]:
     return {code: Decimal(rate) for code, _, rate in (pair.partition("=") for pair in RANKING_RATES.split())}
 
@@ -266,6 +280,7 @@ class Config(_Section):
     advisor: Advisor = Advisor()
     schedule: Schedule = Schedule()
     web: Web = Web()
+    oidc: Oidc | None = None
 
     @model_validator(mode="after")
     def _tickets_are_no_integration(self) -> Config:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -23,14 +22,20 @@ from billing.books import BY_NAME
 from billing.dialects import NAMED, Dialects
 from detector import derived, records
 from detector.decisions import ENDED
-from detector.findings import EntityType
+from detector.learned import NOTHING, Learned
 from detector.rules import Rule
 from store.operational_tables import Run, Signal, SignalEvent
 
 UNCHANGED = "unchanged"
 
 
-def inputs(rule: Rule, params: Mapping[str, Any], severity: str | None, dialects: Dialects = NAMED) -> str:
+def inputs(
+    rule: Rule,
+    params: Mapping[str, Any],
+    severity: str | None,
+    dialects: Dialects = NAMED,
+    learned: Learned = NOTHING,
+) -> str:
     """A digest of everything but books and time that decides what a run finds and what its signals say."""
     said = {
         "rule": rule.content_hash,
@@ -40,6 +45,8 @@ def inputs(rule: Rule, params: Mapping[str, Any], severity: str | None, dialects
         "dialects": {name: str(dialect) for name, dialect in dialects.items()},
         "engine": _engine(),
     }
+    if "unusual_scores" in derived.needed(rule.relations):
+        said["learned"] = learned.digest
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -76,7 +83,7 @@ def tables(rule: Rule) -> set[str]:
     needed = derived.needed({*rule.relations, "invoices"}) & BY_NAME.keys()
     parents = {BY_NAME[name].known_with[0] for name in needed if BY_NAME[name].known_with}  # type: ignore[index]
     kinds = {rule.subject.type, rule.cause.type, *(entity.type for entity in rule.entities)}
-    return needed | parents | {table for kind in kinds for table in _describing()[kind]}
+    return needed | parents | {table for kind in kinds for table in records.READ.get(kind, ())}
 
 
 def _waits(session: Session, last: Run, as_of: datetime) -> bool:
@@ -100,9 +107,3 @@ def _engine() -> str:
     """What works findings out besides the rule's own text: the SQL of derived relations, and DuckDB."""
     parts = [duckdb.__version__, *(each.sql for each in derived.derivations())]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-
-
-@cache
-def _describing() -> dict[EntityType, set[str]]:
-    """The tables in which records of each type are looked up."""
-    return {kind: set(re.findall(r"books\.(\w+)", records.DESCRIPTIONS.get(kind, ""))) for kind in EntityType}

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.detail import amount
+from people import accounts
 from remediation import execute, life
 from remediation.life import Approvals, Refused
 from remediation.remedy import Remedy
@@ -88,10 +89,11 @@ def approve(
             f"{len(chosen.actions)} actions are more than the {most} that one decision may cover; approve some first "
             "(--first), look at what they did, and go on; remediation.batch allows more"
         )
+    own = accounts.limits_of(session, actor)
     over = [
         f"{amount(total, currency)} {currency}"
         for currency, total in chosen.totals.items()
-        if _takes_two(approvals, currency, total)
+        if approvals.takes_two(Action(currency=currency, amount=total), own)
     ]
     mine = [each for each in chosen.actions if each.proposed_by == actor]
     if over and mine:
@@ -131,10 +133,6 @@ def apply(remedy: Remedy, signal_id: int, kind: str, *, actor: str, tell: Callab
                 )
         done.append(action)
     return Batch(kind, tuple(done), found.locked)
-
-
-def _takes_two(approvals: Approvals, currency: str, total: Decimal) -> bool:
-    return approvals.takes_two(Action(currency=currency, amount=total))
 
 
 def _why(found: Batch) -> str:

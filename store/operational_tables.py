@@ -82,6 +82,8 @@ class Signal(Table):
         Index("ix_signals_rule", "rule", "is_open", "rank_amount", "id"),
         Index("ix_signals_customer", "customer_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_cause", "cause_type", "cause_id"),
+        Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
+        Index("ix_signals_merged", "merged_into"),
         Index("ix_signals_rank", "is_open", "rank_amount", "id"),
         Index("ix_signals_severity", "is_open", "severity_rank", "rank_amount", "id"),
         Index("ix_signals_seen", "is_open", "last_seen", "id"),
@@ -103,6 +105,7 @@ class Signal(Table):
             "over",
             "exposure",
             "is_open",
+            "merged_into",
         ),
     )
 
@@ -133,6 +136,8 @@ class Signal(Table):
     assignee: Mapped[str | None]
     snoozed_until: Mapped[datetime | None]  # the far end of time where only an amount wakes it
     snoozed_amount: Mapped[Decimal | None]  # a run that ranks it above this wakes it
+    snoozed_recurrences: Mapped[int | None] = mapped_column(Integer)  # as many occurrences wake it
+    snoozed_run: Mapped[datetime | None]  # a bill run of a later date wakes it
     suppressed_until: Mapped[datetime | None]  # null while suppressed: for good
     resolved_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(Integer, default=1)  # counts what people changed
@@ -153,6 +158,8 @@ class Signal(Table):
     customer_id: Mapped[str | None]  # the first affected customer
     customer_name: Mapped[str | None]
     finalizes_at: Mapped[datetime | None]  # when the first affected draft becomes final
+    bill_run_id: Mapped[str | None]  # the run that made its affected drafts
+    merged_into: Mapped[int | None] = mapped_column(Id)  # the signal that speaks for its case, see store.merge_tables
     money_in: Mapped[str | None]  # the one currency of its money, or "several"; its impacts are the whole story
     under: Mapped[Decimal]  # in that one currency; zero where there are several
     over: Mapped[Decimal]

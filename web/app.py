@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
 
+from detector.connections import Configured
+from detector.deliveries import Proof
 from detector.live_rules import LiveRules
+from people.oidc import Provider
 from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    access,
+    account,
     asking,
+    audit,
+    bill_runs,
+    customer,
     data,
     errors,
     events,
+    exports,
+    hooks,
+    integrations,
+    invoice,
     jobs,
+    joining,
     jump,
+    oidc,
+    rates,
     records,
     repair,
     rule_editor,
@@ -29,10 +44,16 @@ from web import (
     runs,
     scores,
     security,
+    sign_in,
     signal,
     signals,
+    subscription,
     template_words,
     triage,
+    unusual,
+    usage,
+    users,
+    views,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -55,13 +76,20 @@ def create_app(
     approvals: Approvals | None = None,
     advisor: str | None = None,
     events_token: str | None = None,
+    sign_in_required: bool = False,
+    provider: Provider | None = None,
+    proofs: Mapping[str, Proof] | None = None,
+    connected: Sequence[Configured] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
-    there is none. `events_token` lets usage events in at /api/v1/events.
+    there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
+    what proves them, by name. `connected`: the integrations that are configured.
+    `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
+    `provider`: the company's OpenID provider, by which people may sign in.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -69,15 +97,25 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals(), advisor=advisor
+        engine,
+        warehouse,
+        rules,
+        clock,
+        ranking_rates or {},
+        approvals=approvals or Approvals(),
+        advisor=advisor,
+        integrations=connected,
     )
-    if events_token:
-        app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    app.extensions[events.KEY] = Intake(warehouse, clock)
+    app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
-    security.protect(app, https=https, without_cookies=events.pages)
+    security.protect(app, https=https, without_cookies=(events.pages, hooks.pages))
+    access.guard(app, access.Access(sign_in_required, events_token))
+    rates.limiter.init_app(app)
+    oidc.install(app, provider)
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -86,6 +124,8 @@ def create_app(
 
 PAGES = (
     signals.pages,
+    exports.pages,
+    views.pages,
     signal.pages,
     triage.pages,
     repair.pages,
@@ -95,10 +135,24 @@ PAGES = (
     rule_trials.pages,
     runs.pages,
     scores.pages,
+    unusual.pages,
     data.pages,
     events.pages,
+    customer.pages,
+    subscription.pages,
+    invoice.pages,
+    usage.pages,
+    bill_runs.pages,
+    hooks.pages,
+    integrations.pages,
     records.pages,
     jump.pages,
     jobs.pages,
     settings.pages,
+    sign_in.pages,
+    oidc.pages,
+    joining.pages,
+    account.pages,
+    users.pages,
+    audit.pages,
 )

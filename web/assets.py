@@ -43,9 +43,10 @@ class Assets:
         self._by_hashed = {asset.name: asset for asset in self._by_name.values()}
 
     def _styles(self, folder: Path) -> bytes:
-        """The stylesheets as one, without comments and indentation, naming files by their hashed names."""
+        """The stylesheets as one, without comments and needless space, naming files by their hashed names."""
         text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.css")))
-        text = re.sub(r"/\*.*?\*/|(?<=\n)\s+", "", text, flags=re.DOTALL)
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+        text = re.sub(r"\s*([{};,])\s*", r"\1", text).replace(": ", ":").replace(";}", "}")
         for plain, asset in self._by_name.items():
             text = text.replace(f'url("{plain}")', f'url("{asset.name}")')
         return text.encode()

@@ -12,10 +12,12 @@ from tests.web.company import Home
 pytestmark = pytest.mark.e2e
 MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data", "/scoreboard?show=after_issue"]
 OTHERS = [
+    "/bill-runs",
     "/signals?group=cause",
     "/signals?q=nosuchthing",
     "/rules/wrong_tier_mode",
     "/rules/usage_spike/edit",
+    "/integrations",
     "/jump?q=a",
     "/nope",
 ]
@@ -68,6 +70,8 @@ def test_pages_of_records(open_browser: Window, serve: Serve, example_company: H
         if page.locator(f'#records a[href^="{kind}"]').count()
     ]
     assert len(addresses) >= 5
+    page.goto(f"{base}/bill-runs")
+    addresses.append(page.locator('main a[href^="/bill-runs/"]').first.get_attribute("href"))
     for address in addresses:
         visit(page, f"{base}{address}")
         assert violations(page) == [], address

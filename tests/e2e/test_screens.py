@@ -55,6 +55,10 @@ def test_screens(open_browser: Window, serve: Serve, larger_company: Home, look:
         ("TU-39", "unbilled"),
         ("TU-13", "mismatch"),
         ("TU-20", "bounds"),
+        ("TU-22", "price"),
+        ("TU-34", "invoice"),
+        ("TU-40", "overlap"),
+        ("TU-52", "ledger"),
     ):
         if name == "tier-mode" or look == "light":
             shoot(page, address_of(page, base, code), f"signal-{name}-{look}")
@@ -117,6 +121,9 @@ def test_screens_of_records_and_of_nothing(
         other = page.context.new_page()
         shoot(other, base + address, f"{name}-light", whole=False)
         other.close()
+    page.goto(f"{base}/bill-runs")
+    run = page.locator("tr", has=page.locator("td.strong")).locator("a").first.get_attribute("href")
+    shoot(page, f"{base}{run}", "bill-run-light", whole=False)
     shoot(page, f"{serve(empty_company)}/signals", "inbox-empty-light", whole=False)
     shoot(page, f"{serve(hostile_company)}/signals", "inbox-hostile-light", whole=False)
     shoot(page, f"{serve(many_signals)}/signals", "inbox-growing-light", whole=False)

@@ -82,6 +82,8 @@ class Server:
         self.requests.append({"path": request.path, "query": request.query_string.decode(), "at": time.monotonic()})
         if fault and fault.kind not in ("slow", "lost"):
             return self._fail(fault, request)
+        if fault:
+            time.sleep(fault.seconds)
         with self._lock:
             try:
                 if not self.account.allowed({k.lower(): v for k, v in request.headers.items()}, KEY):
@@ -222,4 +224,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    importlib.import_module("tests.peers.vendor").main()  # not this module's own: Refused must be one class
+    from tests.peers.vendor import main  # the module by its name, so that `Refused` is one class for all
+
+    main()

@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operational_stores import engine, postgres_url, sqlite_engine, store_url
 from tests.peers.stripe.process import Peer, running
 from tests.remediation.house import AS_OF, House, company, filled, house
-
-__all__ = ["engine", "postgres_url", "sqlite_engine", "store_url"]
 
 RULES = {
     "TU-03": "rejected_events",

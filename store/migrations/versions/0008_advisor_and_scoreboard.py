@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, Column, DateTime, ForeignKeyConstraint,
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
