@@ -16,7 +16,12 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from store import action_tables, merge_tables, view_tables  # noqa: F401 (their tables are among those that are made)
+from store import (  # noqa: F401 (their tables are among those that are made)
+    action_tables,
+    merge_tables,
+    team_tables,
+    view_tables,
+)
 from store.operational_tables import Table
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -84,6 +84,8 @@ class Signal(Table):
         Index("ix_signals_cause", "cause_type", "cause_id"),
         Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_merged", "merged_into"),
+        Index("ix_signals_closed", "is_open", "status_at"),
+        Index("ix_signals_assignee", "assignee", "is_open", "severity", "first_seen", "status_at"),
         Index("ix_signals_rank", "is_open", "rank_amount", "id"),
         Index("ix_signals_severity", "is_open", "severity_rank", "rank_amount", "id"),
         Index("ix_signals_seen", "is_open", "last_seen", "id"),
