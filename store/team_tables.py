@@ -43,3 +43,12 @@ class OperatorSetting(Table):
     value: Mapped[dict[str, Any]]
     changed_by: Mapped[str]
     changed_at: Mapped[datetime]
+
+
+class ReadMark(Table):
+    """How far a person has read what was done to signals."""
+
+    __tablename__ = "read_marks"
+
+    person: Mapped[str] = mapped_column(Text, primary_key=True)
+    event_id: Mapped[int] = mapped_column(Id)

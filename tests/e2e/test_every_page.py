@@ -14,6 +14,7 @@ MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data
 OTHERS = [
     "/bill-runs",
     "/team",
+    "/notifications",
     "/reports/manager?period=2026-11&show=written_off",
     "/signals?group=cause",
     "/signals?q=nosuchthing",

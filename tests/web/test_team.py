@@ -6,6 +6,7 @@ import re
 
 from flask.testing import FlaskClient
 
+from tests.web.company import Home
 from tests.web.reading import Page, act, get, text
 
 
@@ -49,3 +50,28 @@ def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -
     assert rows[1][0] == "written_off"
     assert "0 closed" in text(get(client, "/reports/manager?period=2024"))
     assert "use a month like 2026-10" in text(get(client, "/reports/manager?period=soon", 400))
+
+
+def test_what_others_give_to_a_person_and_say_to_them_is_new_until_it_is_read(home: Home) -> None:
+    ana, bob = home.app().test_client(), home.app().test_client()
+    act(ana, "/preferences", who="Ana")
+    act(bob, "/preferences", who="Bob")
+    act(bob, "/signals/act", deed="assign", id="1", assignee="Ana")
+    act(bob, "/signals/act", deed="comment", id="2", comment="@ana, is this the old price?")
+    act(ana, "/signals/act", deed="assign", id="3", assignee="Ana")
+    html = get(ana, "/notifications")
+    assert Page(html).problems == []
+    assert "2 new" in text(html)
+    assert re.search(r"Bob gave you SIG-1", text(html))
+    assert "@ana, is this the old price?" in text(html)
+    assert "gave you SIG-3" not in text(html), "what one takes oneself is no news"
+    newest = re.findall(r'name="newest" value="(\d+)"', html)[0]
+    act(ana, "/notifications/read", "/notifications", newest=newest)
+    assert " new" not in text(get(ana, "/notifications")).split("Overdue")[0].replace("New", "")
+    assert "Nobody has given you a signal" in text(get(bob, "/notifications"))
+
+
+def test_a_broken_source_is_a_notification_for_everybody(hostile_company: Home) -> None:
+    shown = text(get(hostile_company.app().test_client(), "/notifications"))
+    assert "Sync broken files 5 min ago usage.csv row 3" in shown
+    assert "Say your name in the preferences" in shown

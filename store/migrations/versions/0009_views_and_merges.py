@@ -13,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -82,6 +83,16 @@ def _team() -> None:
         *(Column(name, Text(), nullable=False) for name in ("field", "value", "assignee", "made_by")),
         Column("made_at", INSTANT, nullable=False),
         PrimaryKeyConstraint("id"),
+    )
+    for name, columns, kind in (("assigned", ["detail", "id"], "assign"), ("remarks", ["id"], "comment")):
+        only = text(f"kind = '{kind}'")
+        index = f"ix_signal_events_{name}"
+        create_index(index, "signal_events", columns, sqlite_where=only, postgresql_where=only)
+    create_table(
+        "read_marks",
+        Column("person", Text(), nullable=False),
+        Column("event_id", ID, nullable=False),
+        PrimaryKeyConstraint("person"),
     )
     create_table(
         "operator_settings",
