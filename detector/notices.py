@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal_column, or_, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from detector.due import overdue
@@ -22,7 +22,8 @@ MOST = 100
 """How many notices of each kind are listed, the newest first."""
 
 
-_ASSIGN, _COMMENT = literal_column("'assign'"), literal_column("'comment'")  # as the partial indexes spell them
+_ASSIGN: ColumnElement[str] = literal_column("'assign'")  # as the partial indexes spell it
+_COMMENT: ColumnElement[str] = literal_column("'comment'")
 
 
 @dataclass(frozen=True)
