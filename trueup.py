@@ -10,11 +10,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from sqlalchemy import Engine
@@ -22,11 +23,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import config as configuration
 from detector import (
+    arrivals,
     checkup,
     cycle,
+    deliveries,
     overrides,
     report,
-    requests,
     rule_commands,
     schedule,
     terminal,
@@ -35,34 +37,45 @@ from detector import (
 from detector import rules as catalogue
 from detector.background import Background
 from detector.claims import worker_name
+from detector.connections import Configured
 from detector.cycle import RunResult, Setting
 from detector.decisions import Policy
+from detector.delivering import Applying
 from detector.evaluate import RuleFailed
 from detector.limits import Limits
 from detector.live_rules import LiveRules
 from detector.rules import Rule, RuleProblem
 from detector.terminal import INSTANT, JSON, JobFailed
-from integrations import files
-from integrations.capabilities import Counting, Integration, Rereading, Writing
+from integrations import files, tickets
+from integrations.capabilities import Integration, Receiving, Rereading, Writing
 from integrations.catalogue import find as integration_of
-from integrations.catalogue import kinds
 from integrations.http import SourceError
 from integrations.writing import Writes
-from remediation import gate
+from people import invitations
+from people.oidc import Provider
+from remediation import gate, holds
 from remediation import worker as repairs
+from remediation.actions.open_ticket import TICKETS
+from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
+from store import audit, operational
 from store import home as homes
-from store import operational
 from store.lake import LakeError
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
+
+if TYPE_CHECKING:
+    from remediation.advisor.model import Model
 
 DEMO_CUSTOMERS = 300
 DEMO_SEED = 1
 EVENT_SECONDS = 0.25
 GATE_SECONDS = 15
+HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
+FORGET_SECONDS = 3600
+LESSON_SECONDS = 3600
 TIME = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -78,6 +91,7 @@ class Home:
         self.config = config
         self.clock = now
         self.rules_folder = config.rules
+        self._connected: dict[str, Integration] = {}
 
     @cached_property
     def engine(self) -> Engine:
@@ -120,6 +134,29 @@ class Home:
         allowed = Limits(patience.time_limit, patience.memory_limit)
         return Setting(self.warehouse, self.engine, now, worker_name(), policy, self.config.stale_limits, allowed)
 
+    @property
+    def pulled(self) -> Mapping[str, str]:
+        """The integrations that are configured to be pulled, each with its kind."""
+        return {name: self.config.integrations[name].kind for name in self.config.pulled}
+
+    def integration(self, name: str) -> Integration:
+        """The integration as it is configured, with secrets in place of the variables that hold them.
+
+        The same one for the whole process, so that all that ask its system keep to one limit. Raises ConfigError.
+        """
+        if name not in self._connected:
+            settings = self.config.integrations[name].settings(name, os.environ)
+            try:
+                self._connected[name] = integration_of(self.pulled[name]).from_config(name, settings)
+            except ValueError as error:
+                raise configuration.ConfigError([str(error)]) from None
+        return self._connected[name]
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the models of unusual usage lie as files."""
+        return self.config.place / "models"
+
     @cached_property
     def remedy(self) -> Remedy:
         """What advice and actions work with."""
@@ -129,11 +166,33 @@ class Home:
             setting=self.setting,
             rules=lambda: self.catalogue[0],
             writes=_writes(self),
-            allowed=frozenset(name for name in config.pulled if config.integrations[name].writes),
+            allowed=frozenset({TICKETS, *(name for name in config.pulled if config.integrations[name].writes)}),
             pull=partial(_pull_records, self),
             approvals=Approvals(config.remediation.approval_limit),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
+            batch=config.remediation.batch,
         )
+
+    @property
+    def address(self) -> str:
+        """Where the console answers, as far as the configuration says."""
+        web = self.config.web
+        return f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The language model that advises; None where none is configured. Raises ConfigError without its key."""
+        section = self.config.advisor
+        if section.model is None:
+            return None
+        from remediation.advisor.model import Model  # only here: no other command waits for it
+
+        key = os.environ.get(section.api_key_env, "") if section.api_key_env else "none"
+        if not key:
+            raise configuration.ConfigError(
+                [f"advisor.api_key_env: set the environment variable {section.api_key_env}"]
+            )
+        return Model(Endpoint(key=key, **section.model_dump(exclude={"api_key_env"})))
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
         """The named rules (by name or code), or all; says on the way which files cannot be used."""
@@ -162,7 +221,7 @@ def import_folder(home: Home, directory: Path, keep_good: bool) -> Loading:
             load.bad, load.report = staged.bad, str(files.save_bad(staged, con, rejected))
         load.add(home.warehouse.upsert(con, staged.tables, version_at=now(), load="import", distinct=True))
         _tell_events(load, staged)
-    _announce(home, before, None)
+    arrivals.announce(home.setting, before, None)
     return load
 
 
@@ -178,33 +237,20 @@ def _tell_events(load: Loading, staged: files.Staged) -> None:
             terminal.say(f"{told}")
 
 
-def sync(home: Home, name: str, full: bool) -> Loading:
-    """Pull what changed in one integration since its cursors, and store each page with them."""
-    integration = _integration(home, name)
-    source, before = home.config.integrations[name].base_url, home.warehouse.snapshot()
-    with recorded(home.engine, "sync", name, source, now) as load, terminal.progress() as bar:
-        for page in integration.pull(lambda stream: home.warehouse.cursor(name, stream), full=full, now=now()):
-            cursors = {(name, stream): value for stream, value in page.cursors.items()}
-            stored = home.warehouse.upsert_rows(
-                page.rows, integration=name, version_at=page.version_at, cursors=cursors, load=f"sync {name}"
-            )
-            load.add(stored)
-            bar(sum(count.written for count in load.counts.values()), None, f"{name} {page.stream}")
-            for remark in page.remarks:
-                terminal.say(f"{name}: {remark.kind} {remark.id}: {remark.reason}")
-    _announce(home, before, name)
+def sync(home: Home, name: str, full: bool, window: arrivals.Window | None = None) -> Loading:
+    """Pull what changed in one integration since its cursors, or what a window of time holds, page by page."""
+    integration, began = home.integration(name), now()
+    with recorded(home.engine, "sync", name, home.config.integrations[name].base_url, now) as load:
+        pages = arrivals.pulled(home.setting, integration, full=full, window=window)
+        with terminal.progress() as bar:
+            for page, counts in arrivals.stored(home.setting, name, pages, f"sync {name}"):
+                load.add(counts)
+                bar(sum(count.written for count in load.counts.values()), None, f"{name} {page.stream}")
+                terminal.say_remarks(name, page.remarks)
+    if full:
+        arrivals.forget_rejections(home.engine, name, began)
     home.warehouse.compact(now())
     return load
-
-
-def _announce(home: Home, before: int, synced: str | None) -> None:
-    """Say what came in since a snapshot, for whoever serves: drafts, and that a sync brought something."""
-    snapshot = home.warehouse.snapshot()
-    told = [("invoice.draft", name) for name in sorted(home.warehouse.drafts_since(before))]
-    told += [("integration.synced", synced)] if synced else []
-    with operational.writing(home.engine) as session:
-        for event, name in told:
-            requests.tell(session, event, name, snapshot, now=now())
 
 
 def detect(home: Home, rules: Sequence[Rule], as_of: datetime, tell: Callable[[RunResult], None]) -> list[RunResult]:
@@ -222,11 +268,12 @@ def detect(home: Home, rules: Sequence[Rule], as_of: datetime, tell: Callable[[R
 
 def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None:
     """Console, schedule and worker in one process, until it is told to stop; says which rule files cannot be used."""
-    from web.app import create_app  # only here: no other command waits for the console
+    from web.access import is_loopback  # only here: no other command waits for the console
+    from web.app import create_app
     from web.server import AddressTaken, serve_forever
 
     home.rules(())
-    web = home.config.web
+    web, receiving = home.config.web, _receiving(home)
     app = create_app(
         engine=home.engine,
         warehouse=home.warehouse,
@@ -236,22 +283,35 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         secret=os.environ.get(web.secret_env) if web.secret_env else None,
         https=web.https,
         approvals=home.remedy.approvals,
+        advisor=home.config.advisor.model,
         events_token=os.environ.get(web.events_token_env) if web.events_token_env else None,
+        sign_in_required=web.https or not is_loopback(web.host),
+        provider=_provider(home.config.oidc),
+        proofs={name: integration.proven for name, integration in receiving.items()},
+        connected=_connected(home, receiving),
     )
-    background = Background(home.setting, home.live, _syncs(home), home.config.rhythms)
+    background = _background(home)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(now())),
     }
-    if web.events_token_env:
-        jobs["files"] = (COMPACT_SECONDS, lambda: home.warehouse.compact(now()))
+    for name, integration in receiving.items():
+        jobs[f"webhooks {name}"] = (EVENT_SECONDS, Applying(home.setting, name, integration.receive).work)
+    if receiving:
+        jobs["forget"] = (FORGET_SECONDS, partial(_forget, home))
+    if home.model is not None:
+        jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if home.config.schedule.enabled:
         jobs["events"] = (EVENT_SECONDS, background.react)
+        if home.remedy.allowed & set(home.remedy.writes):
+            jobs["holds"] = (HOLDS_SECONDS, lambda: _look_after_holds(home))
         if home.config.gate.hold == "automatic":
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
+        jobs["lessons"] = (LESSON_SECONDS, lambda: _teach(home))
     loop = schedule.loop(jobs)
     loop.start()
     try:
@@ -272,10 +332,17 @@ ELSEWHERE = {
     "explain": "detector.explain_commands:explain",
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
+    "events": "detector.event_commands:events",
+    "models": "detector.model_commands:models",
     "example": "detector.example_command:example",
-    "advise": "remediation.commands:advise_command",
+    "advise": "remediation.advisor.commands:advise_command",
+    "ask": "remediation.advisor.commands:ask_command",
     "actions": "remediation.commands:actions",
     "gate": "remediation.commands:gate_command",
+    "people": "people.commands:people",
+    "audit": "people.audit_commands:audit_group",
+    "integrations": "detector.integration_commands:integrations",
+    "scoreboard": "remediation.scoreboard_commands:scoreboard_command",
 }
 """The commands that stand beside what they are about; those of the five jobs are below."""
 
@@ -291,6 +358,7 @@ def cli(context: click.Context) -> None:
 
     Everything is kept under TRUEUP_HOME (./.trueup); config.yaml says otherwise.
     """
+    audit.ORIGIN.set(audit.Origin("cli"))
     context.obj = Home(configuration.load())
 
 
@@ -302,7 +370,7 @@ PORT = click.option("--port", type=click.IntRange(0, 65535), help="Where the con
 @click.pass_obj
 def serve_command(home: Home, port: int | None) -> None:
     """Console, API, scheduler and worker in one process."""
-    serve(home, port, lambda url: click.echo(url))
+    serve(home, port, lambda url: announce(home, url))
 
 
 @cli.command()
@@ -342,11 +410,22 @@ def import_command(home: Home, directory: Path, keep_good: bool, as_json: bool) 
 @cli.command("sync")
 @click.argument("integrations", nargs=-1)
 @click.option("--full", is_flag=True, help="Pull everything, not only what changed.")
+@click.option("--from", "start", type=INSTANT, help="Pull what was created or changed since then, whatever is known.")
+@click.option("--to", "end", type=INSTANT, help="With --from: and before then, as far as the system can tell.")
 @JSON
 @click.pass_obj
-def sync_command(home: Home, integrations: tuple[str, ...], full: bool, as_json: bool) -> None:
+def sync_command(
+    home: Home,
+    integrations: tuple[str, ...],
+    full: bool,
+    start: datetime | None,
+    end: datetime | None,
+    as_json: bool,
+) -> None:
     """Pull what changed since the last sync."""
-    known = home.config.pulled
+    if end and not start:
+        raise click.UsageError("--to needs --from: from when on to read")
+    known, window = home.config.pulled, arrivals.Window(start, end) if start else None
     for name in set(integrations) - set(known):
         raise click.UsageError(
             f"there is no integration {name} in the configuration; it has {', '.join(known) or 'none'}"
@@ -356,7 +435,7 @@ def sync_command(home: Home, integrations: tuple[str, ...], full: bool, as_json:
     loads, failed = [], []
     for name in integrations or known:
         try:
-            loads.append((name, sync(home, name, full)))
+            loads.append((name, sync(home, name, full, window)))
         except SourceError as error:  # the others are still worth having
             failed.append(f"sync {name}: {error}")
     if as_json:
@@ -365,41 +444,6 @@ def sync_command(home: Home, integrations: tuple[str, ...], full: bool, as_json:
         click.echo(f"{name}: {report.load_line(load)}")
     if failed:
         raise JobFailed("\n".join(failed))
-
-
-@cli.group("integrations", invoke_without_command=True)
-@click.pass_context
-def integrations_group(context: click.Context) -> None:
-    """What can be connected, and whether what is connected is read completely."""
-    if context.invoked_subcommand is None:
-        for kind in kinds():
-            click.echo(integration_of(kind))
-
-
-@integrations_group.command("verify")
-@click.argument("name")
-@JSON
-@click.pass_obj
-def verify_command(home: Home, name: str, as_json: bool) -> None:
-    """Ask a configured integration whether it can be read, and count its records beside the books."""
-    if name not in home.config.pulled:
-        raise click.UsageError(
-            f"there is no integration {name} in the configuration; it has {', '.join(home.config.pulled) or 'none'}"
-        )
-    integration = _integration(home, name)
-    if wrong := integration.check():
-        raise JobFailed(f"{name}: {wrong}")
-    there = integration.counts() if isinstance(integration, Counting) else {}
-    here = home.warehouse.counts(name)
-    compared = [{"table": table, "source": count, "books": here[table]} for table, count in there.items()]
-    if as_json:
-        terminal.answer({"name": name, "reads": True, "counts": compared})
-    else:
-        click.echo(f"{name}: can be read{'' if compared else '; it does not count its records'}")
-        for each in compared:
-            click.echo("  {table}: {source} there, {books} in the books".format(**each))
-    if apart := [str(each["table"]) for each in compared if each["source"] != each["books"]]:
-        raise JobFailed(f"{name}: not the same number of {', '.join(apart)}; trueup sync {name} --full reads all again")
 
 
 @cli.command("run")
@@ -440,20 +484,30 @@ def doctor(home: Home, as_json: bool) -> None:
         raise JobFailed(f"not well: {', '.join(unwell)}")
 
 
+def _provider(section: configuration.Oidc | None) -> Provider | None:
+    """The OpenID provider as it is configured, with its secret in place of the variable that holds it."""
+    if section is None:
+        return None
+    secret = os.environ.get(section.client_secret_env)
+    if not secret:
+        raise configuration.ConfigError([f"oidc.client_secret_env: set the variable {section.client_secret_env}"])
+    domains = frozenset(section.domains)
+    return Provider(section.issuer, section.client_id, secret, section.name, domains, section.default_role)
+
+
 def _try_out(home: Home) -> None:
     """Do the dry runs and calibrations that pages asked for, until none waits."""
     while trials.work(home.setting, home.live):
         pass
 
 
-def _integration(home: Home, name: str) -> Integration:
-    """The integration as it is configured, with secrets in place of the variables that hold them."""
-    section = home.config.integrations[name]
-    settings = section.settings(name, os.environ)
-    try:
-        return integration_of(section.kind).from_config(name, settings)
-    except ValueError as error:
-        raise configuration.ConfigError([str(error)]) from None
+def _teach(home: Home) -> None:
+    """A new model of unusual usage, once a week; it takes the place of the one in force when it is no worse."""
+    from detector import usage_lessons  # only here: no other command waits for scikit-learn
+
+    reason = usage_lessons.teach_weekly(home.setting, home.models_folder)
+    if reason is not None:
+        terminal.say(f"model of unusual usage: {reason}")
 
 
 def _hold(home: Home) -> None:
@@ -461,37 +515,95 @@ def _hold(home: Home) -> None:
     gate.enforce(home.remedy)
 
 
-def _syncs(home: Home) -> dict[str, Callable[[bool], str]]:
-    """A sync of each integration that is pulled."""
-    return {name: partial(_synced, home, name) for name in home.config.pulled}
+def _look_after_holds(home: Home) -> None:
+    """Tell of drafts whose hold was lost on the other side, or lasts too long."""
+    holds.reconcile(home.remedy)
 
 
-def _synced(home: Home, name: str, full: bool) -> str:
-    return report.load_line(sync(home, name, full))
+def _background(home: Home) -> Background:
+    """What the loop of `serve` works with."""
+    syncs = {name: partial(_synced, home, name) for name in home.pulled}
+    tests = {name: partial(_tested, home, name) for name in home.pulled}
+    return Background(home.setting, home.live, syncs, home.config.rhythms, tests)
+
+
+def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
+    return report.load_line(sync(home, name, full, window))
+
+
+def _tested(home: Home, name: str) -> str:
+    if wrong := _answers(home, name):
+        raise JobFailed(wrong)
+    return "Everything that it fills can be read."
+
+
+def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:
+    """The configured integrations as the console shows them."""
+    found = []
+    for name, kind in home.pulled.items():
+        section = home.config.integrations[name]
+        key = section.api_key_env or next((str(v) for k, v in section.more.items() if k.endswith("_env")), None)
+        can = integration_of(kind).capabilities
+        taken = name in receiving and any(k.startswith("webhook") for k in section.more)
+        found.append(Configured(name, kind, can, key, section.writes, taken, section.every, section.stale_after))
+    return found
 
 
 def _writes(home: Home) -> dict[str, Writes]:
     """The writing side of each integration whose key is there; the others cannot be written to, nor proposed for."""
     sections = home.config.integrations
     keyed = [name for name in home.config.pulled if os.environ.get(sections[name].api_key_env or "")]
-    found = ((name, _integration(home, name)) for name in keyed)
-    return {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    found = ((name, home.integration(name)) for name in keyed)
+    writes = {name: integration.writes for name, integration in found if isinstance(integration, Writing)}
+    place = home.config.remediation.tickets
+    token = os.environ.get(place.token_env) if place.token_env else None
+    opened = tickets.at(place.folder, place.url, token)
+    return {**writes, TICKETS: opened} if opened else writes
 
 
 def _pull_records(home: Home, name: str, records: Sequence[tuple[str, str]]) -> None:
     """Bring single records into the books, as they are in the integration now; all that changed, if it cannot."""
-    integration = _integration(home, name)
+    integration = home.integration(name)
     if not isinstance(integration, Rereading):
         sync(home, name, full=False)
         return
-    page = integration.pull_records(records)
-    home.warehouse.upsert_rows(page.rows, integration=name, version_at=page.version_at, load=f"records of {name}")
-    for remark in page.remarks:
-        terminal.say(f"{name}: {remark.kind} {remark.id}: {remark.reason}")
+    for page, _ in arrivals.stored(home.setting, name, [integration.pull_records(records)], f"records of {name}"):
+        terminal.say_remarks(name, page.remarks)
+
+
+def _receiving(home: Home) -> dict[str, Receiving]:
+    """The integrations that take webhooks and whose keys are there; of the others it is said what is missing."""
+    found: dict[str, Receiving] = {}
+    for name, kind in home.pulled.items():
+        if not integration_of(kind).capabilities.receives:
+            continue
+        try:
+            integration = home.integration(name)
+        except configuration.ConfigError as error:
+            terminal.say(f"webhooks of {name} are not taken: {error}")
+            continue
+        if isinstance(integration, Receiving):
+            found[name] = integration
+    return found
+
+
+def _forget(home: Home) -> None:
+    """Drop webhooks that were applied long ago."""
+    with operational.writing(home.engine) as session:
+        deliveries.forget(session, now())
+
+
+def announce(home: Home, url: str) -> None:
+    """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
+    click.echo(url)
+    with operational.writing(home.engine) as session:
+        secret = invitations.first_run(session, now=now())
+    if secret:
+        terminal.say(f"nobody has an account yet; this link makes the first admin, once: {url}/first-run/{secret}")
 
 
 def _answers(home: Home, name: str) -> str | None:
-    return _integration(home, name).check()
+    return home.integration(name).check()
 
 
 def _check(results: Sequence[RunResult]) -> None:

@@ -20,7 +20,7 @@ from benchmarks import _unusual_baselines as baselines
 from benchmarks import _unusual_events as events
 from benchmarks import unusual_world
 from benchmarks.unusual_world import World
-from detector.unusual import engine, threshold
+from detector.unusual import cells, engine, threshold
 from detector.unusual.cadence import DAILY, HOURLY
 from detector.unusual.events import KINDS, Changes
 
@@ -100,7 +100,7 @@ def _short(told: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in told.items() if name not in ("delay_days_10", "faults", "inside")}
 
 
-def usage(world: World) -> engine.Usage:
+def usage(world: World) -> cells.Usage:
     """A world as the engine takes it; a third of the series is held back from teaching."""
     steps = world.values.shape[1]
     known = world.events
@@ -117,7 +117,7 @@ def usage(world: World) -> engine.Usage:
     times = np.datetime64(unusual_world.START.replace(tzinfo=None), "s") + np.arange(steps) * step
     held = np.random.default_rng(0).random(len(first)) < 1 / 3
     cadence = DAILY if world.per_day == 1 else HOURLY
-    return engine.Usage(world.values, first, held, times, changes, cadence)
+    return cells.Usage(world.values, first, held, times, changes, cadence)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, select
 
 from billing.books import BY_NAME
 from billing.dialects import Dialects
-from detector import bill_runs, covering, derived, overrides, unchanged, versions
+from detector import bill_runs, covering, derived, overrides, records, unchanged, usage_labels, versions
 from detector.bill_runs import NONE, BillRuns
 from detector.claims import Cancelled, LeaseLost, Refused, Wanted, claim, owned, renew
 from detector.decisions import Policy
@@ -30,6 +30,7 @@ from detector.evaluate import RuleFailed, bound, evaluate
 from detector.findings import Finding
 from detector.freshness import stale
 from detector.horizon import Horizon
+from detector.learned import Learned
 from detector.limits import USUAL, Limits, watched
 from detector.rules import Rule
 from detector.schedule import Slot
@@ -85,7 +86,8 @@ def run(
     """
     snapshot = setting.warehouse.snapshot()
     claimed, results = _claim(setting, rules, as_of, trigger, slots or {}, snapshot)
-    claimed, same = _skip_unchanged(setting, claimed, as_of)
+    learned = _learned(setting, as_of)
+    claimed, same = _skip_unchanged(setting, claimed, as_of, learned)
     results += same
     for result in results:
         on_result(result)
@@ -94,11 +96,11 @@ def run(
     try:
         with books_at(setting.warehouse, snapshot, setting.allowed) as con:
             horizon = Horizon(con, as_of)
-            broken = _derive(con, as_of, [rule for rule, _ in claimed], setting.warehouse.dialects)
+            broken = _derive(con, as_of, [rule for rule, _ in claimed], setting.warehouse.dialects, learned)
             drafts = _Drafts(_drafts(con, as_of), bill_runs.read(con, as_of)) if broken is None else _Drafts({}, NONE)
             while claimed:
                 rule, run_id = claimed[0]
-                results.append(_one(setting, horizon, rule, run_id, drafts, broken))
+                results.append(_one(setting, horizon, rule, run_id, drafts, broken, learned))
                 on_result(results[-1])
                 del claimed[0]
     finally:
@@ -156,7 +158,7 @@ def _claim(
 
 
 def _skip_unchanged(
-    setting: Setting, claimed: Sequence[tuple[Rule, int]], as_of: datetime
+    setting: Setting, claimed: Sequence[tuple[Rule, int]], as_of: datetime, learned: Learned
 ) -> tuple[list[tuple[Rule, int]], list[RunResult]]:
     """Close the runs that cannot find anything else than last time; the others, and a result for each closed one."""
     changed = cache(setting.warehouse.changes_since)
@@ -165,7 +167,7 @@ def _skip_unchanged(
     with operational.writing(setting.engine) as session:
         for rule, run_id in claimed:
             override = session.get(RuleOverride, rule.name)
-            last = unchanged.last_answer(session, rule, as_of, _inputs(setting, rule, override), changed)
+            last = unchanged.last_answer(session, rule, as_of, _inputs(setting, rule, override, learned), changed)
             if last is None:
                 left.append((rule, run_id))
                 continue
@@ -177,16 +179,23 @@ def _skip_unchanged(
     return left, same
 
 
-def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None) -> str:
+def _learned(setting: Setting, as_of: datetime) -> Learned:
+    with operational.reading(setting.engine) as session:
+        return usage_labels.learned(session, as_of)
+
+
+def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None, learned: Learned) -> str:
     params, severity = (override.params or {}, override.severity) if override else ({}, None)
-    return unchanged.inputs(rule, params, severity, setting.warehouse.dialects)
+    return unchanged.inputs(rule, params, severity, setting.warehouse.dialects, learned)
 
 
-def _derive(con: duckdb.DuckDBPyConnection, as_of: datetime, rules: Sequence[Rule], dialects: Dialects) -> str | None:
+def _derive(
+    con: duckdb.DuckDBPyConnection, as_of: datetime, rules: Sequence[Rule], dialects: Dialects, learned: Learned
+) -> str | None:
     """Build what the rules need, once; the error when that fails, so that each rule is then tried by itself."""
-    needed = {"invoices"}.union(*(rule.relations for rule in rules))
+    needed = records.TABLES.union(*(rule.relations for rule in rules))
     try:
-        derived.build(con, as_of, needed, dialects)
+        derived.build(con, as_of, needed, dialects, learned=learned)
     except Exception as error:  # whichever relation it is, rules that do not need it can still run
         return str(error)
     return None
@@ -216,13 +225,14 @@ def _one(
     run_id: int,
     drafts: _Drafts,
     broken: str | None,
+    learned: Learned,
 ) -> RunResult:
     """One rule: evaluate, fold, and whatever happens say so in its run's row."""
     began, con, as_of = time.perf_counter(), horizon.con, horizon.as_of
     try:
-        ruling, digest = _overridden(setting, rule, run_id)
+        ruling, digest = _overridden(setting, rule, run_id, learned)
         if broken is not None:
-            derived.build(con, as_of, rule.relations, setting.warehouse.dialects)
+            derived.build(con, as_of, rule.relations, setting.warehouse.dialects, learned=learned)
         with watched(con, setting.allowed.time, lambda: _cancelled(setting, run_id)) as watch:
             findings = evaluate(con, ruling, as_of, max_rows=setting.allowed.rows, watch=watch)
         answer = _Answer(findings, digest, horizon.until(ruling, bound(ruling, as_of, {})))
@@ -247,12 +257,12 @@ def _cancelled(setting: Setting, run_id: int) -> str | None:
         return session.scalar(select(Run.cancelled_by).where(Run.id == run_id))
 
 
-def _overridden(setting: Setting, rule: Rule, run_id: int) -> tuple[Rule, str]:
+def _overridden(setting: Setting, rule: Rule, run_id: int, learned: Learned) -> tuple[Rule, str]:
     """The rule with what an operator set for it, and the digest of both; renews the run's lease."""
     with operational.writing(setting.engine) as session:
         renew(session, run_id, setting.worker, setting.clock())
         override = session.get(RuleOverride, rule.name)
-        return overrides.applied(rule, override), _inputs(setting, rule, override)
+        return overrides.applied(rule, override), _inputs(setting, rule, override, learned)
 
 
 def _keep(

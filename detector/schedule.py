@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from billing import periods
 from billing.periods import timezone_named
-from detector import cron
+from detector import audited, cron
 from detector.claims import holds
 from detector.rule_format import Schedule
 from detector.rules import Rule
@@ -159,6 +159,8 @@ def _last_looks(session: Session, now: datetime) -> Any:
 
 def _set_state(session: Session, rule: str, state: str, until: datetime | None, actor: str, now: datetime) -> None:
     override = session.get(RuleOverride, rule, with_for_update=True) or RuleOverride(rule=rule)
+    before = audited.set_of(override)
     override.state, override.paused_until = state, until
     override.changed_by, override.changed_at = actor, now
+    audited.override(session, rule, before, audited.set_of(override), actor, now)
     session.add(override)

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import covered, merged
+from detector import audited, covered, merged
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -289,6 +289,11 @@ def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Chan
     return change
 
 
+def size(session: Session, change_id: str) -> int:
+    """How many signals a change touched."""
+    return session.scalar(select(func.count()).where(SignalEvent.change_id == change_id)) or 0
+
+
 def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[[Signal], dict[str, Any]]) -> Change:
     """Apply `values` to each signal and write its timeline row; collect the signals that refuse."""
     change_id, refused, touched = uuid4().hex, [], []
@@ -304,6 +309,8 @@ def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[
     events = [_event(signal, change_id, deed, before, after) for signal, (before, after) in touched]
     session.add_all(events)
     session.flush()
+    for event in events:
+        audited.signal_event(session, event)
     if deed.kind in ("status", "undo"):
         merged.settle(session, [signal.fingerprint for signal, _ in touched])
     return Change(change_id, tuple(events), tuple(refused))

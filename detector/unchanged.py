@@ -24,13 +24,20 @@ from billing.dialects import NAMED, Dialects
 from detector import derived, records
 from detector.decisions import ENDED
 from detector.findings import EntityType
+from detector.learned import NOTHING, Learned
 from detector.rules import Rule
 from store.operational_tables import Run, Signal, SignalEvent
 
 UNCHANGED = "unchanged"
 
 
-def inputs(rule: Rule, params: Mapping[str, Any], severity: str | None, dialects: Dialects = NAMED) -> str:
+def inputs(
+    rule: Rule,
+    params: Mapping[str, Any],
+    severity: str | None,
+    dialects: Dialects = NAMED,
+    learned: Learned = NOTHING,
+) -> str:
     """A digest of everything but books and time that decides what a run finds and what its signals say."""
     said = {
         "rule": rule.content_hash,
@@ -40,6 +47,8 @@ def inputs(rule: Rule, params: Mapping[str, Any], severity: str | None, dialects
         "dialects": {name: str(dialect) for name, dialect in dialects.items()},
         "engine": _engine(),
     }
+    if "unusual_scores" in derived.needed(rule.relations):
+        said["learned"] = learned.digest
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 

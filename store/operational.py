@@ -18,8 +18,14 @@ from sqlalchemy.pool import StaticPool
 
 from store import (  # noqa: F401 (their tables are among those that are made)
     action_tables,
+    advisor_tables,
+    audit_tables,
+    delivery_tables,
     merge_tables,
+    missed_tables,
+    people_tables,
     team_tables,
+    usage_tables,
     view_tables,
 )
 from store.operational_tables import Table

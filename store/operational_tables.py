@@ -399,7 +399,7 @@ class Job(Table):
     __table_args__ = (Index("ix_jobs_status", "status", "id"), Index("ix_jobs_about", "about", "kind", "id"))
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str]  # run | sync | event | dry_run | calibrate | advise
+    kind: Mapped[str]  # run | sync | event | dry_run | calibrate | advise | ask
     args: Mapped[dict[str, Any]]
     requested_by: Mapped[str]
     requested_at: Mapped[datetime]

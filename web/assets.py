@@ -53,7 +53,7 @@ class Assets:
         """The stylesheets as one, without comments and needless space, naming files by their hashed names."""
         text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.css")))
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-        text = re.sub(r"\s*([{};,])\s*|(?<=:)\s+", r"\1", text)
+        text = re.sub(r"\s*([{};,])\s*", r"\1", text).replace(": ", ":").replace(";}", "}")
         for plain, asset in self._by_name.items():
             text = text.replace(f'url("{plain}")', f'url("{asset.name}")')
         return text.encode()

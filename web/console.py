@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -13,6 +13,9 @@ import duckdb
 from flask import current_app, g
 from sqlalchemy import Engine
 
+from detector import derived
+from detector.connections import Configured
+from detector.learned import Learned
 from detector.live_rules import LiveRules
 from detector.rules import Rule
 from remediation.life import Approvals
@@ -33,6 +36,13 @@ class Console:
     ranking_rates: Mapping[str, Decimal] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     approvals: Approvals = field(default_factory=Approvals)
+    advisor: str | None = None  # the language model that may be asked; a worker does the asking
+    integrations: Sequence[Configured] = ()
+
+    @property
+    def limits(self) -> Mapping[str, timedelta | None]:
+        """How old the data of each configured integration may be."""
+        return {each.name: each.stale_after for each in self.integrations}
 
     @property
     def rules(self) -> Mapping[str, Rule]:
@@ -55,6 +65,16 @@ class Console:
                 yield books
             finally:
                 books.rollback()
+
+    @contextmanager
+    def derived(self, as_of: datetime, relation: str, learned: Learned) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own on which a derived relation and its inputs are made, in one transaction.
+
+        Raises LakeError when the lake cannot be reached.
+        """
+        with closing(self.warehouse.near.connect()) as books:
+            derived.build(books, as_of, {relation}, self.warehouse.dialects, learned=learned)
+            yield books
 
     def weight(self, currency: str, amount: Decimal) -> Decimal:
         """The amount for ordering across currencies."""

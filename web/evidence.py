@@ -17,11 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.periods import Period
+from detector import usage_labels
 from detector.detail import SignalDetail
 from detector.explain import Explanation, UnknownLineError, explain
 from detector.rule_format import Page
 from store.operational_tables import SignalEntity, StoredFinding
-from web import lookups, rule_charts
+from web import expected, lookups, rule_charts
 from web.charts import Chart
 from web.console import console
 from web.figures import quantity
@@ -124,7 +125,9 @@ def _chart(
     named = found.evidence.get("item_id") or (explanation.line.item_id if explanation else None)
     item = lookups.item(books, str(named)) if named else None
     chart: Chart | Timeline | None = None
-    if kind == rule_charts.INVOICE and found.evidence.get("invoice_id"):
+    if item is not None and usage_labels.can_be_labelled(found):
+        chart = expected.signal_chart(session, found, item["unit"] or "units", detail.run.as_of)
+    elif kind == rule_charts.INVOICE and found.evidence.get("invoice_id"):
         dialects = console().warehouse.dialects
         chart = rule_charts.stacked_chart(books, found, detail.signal.integration, detail.run.as_of, dialects)
     elif kind == rule_charts.LEDGER and found.evidence.get("customer_id"):

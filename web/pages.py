@@ -37,9 +37,17 @@ def here() -> str:
 def back(default: str = "/signals") -> str:
     """Where the form came from, as long as that is one of our own pages."""
     wanted = request.form.get("back", "")
-    parts = urlsplit(wanted)
-    own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return wanted if own else default
+    return wanted if is_own(wanted) else default
+
+
+def is_own(address: str) -> bool:
+    """Whether an address is a path of the console: no other site, in none of the ways to write one."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return plain and not parts.netloc and not parts.scheme
 
 
 def done(text: str, change: str | None = None, *, to: str | None = None) -> AnyResponse:

@@ -11,12 +11,14 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, merged, versions
+from detector import inbox, merged, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
+from detector.learned import Verdict
 from detector.rules import Rule
+from remediation.advisor import exchanges
 from store import operational
 from store.operational_tables import Signal, SignalEvent, StoredFinding
-from web import repair
+from web import freshness, repair
 from web.console import console
 from web.evidence import Worked, can_be_worked, evidence, held, worked
 from web.match import PLAIN
@@ -28,6 +30,11 @@ pages = Blueprint("signal", __name__)
 UNDOABLE = ("status", "assign", "priority", "snooze", "merge")
 PEEKED = 6
 """How many records a peek shows."""
+VERDICTS = (
+    (Verdict.FAULT, "A fault", "It is taken up, and the next model learns from it."),
+    (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
+    (Verdict.PLANNED, "Planned", "The expectation begins anew on its first day; what is unlike that is told."),
+)
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -63,6 +70,7 @@ def shown(label: str) -> tuple[str, int]:
             detail=detail,
             signal=detail.signal,
             rule=rule,
+            stale=freshness.stale(session).get(detail.signal.integration),
             version=versions.of_hash(session, detail.signal.rule, detail.signal.rule_hash),
             finding=found,
             place=detail.findings.index(found) if found else 0,
@@ -74,6 +82,10 @@ def shown(label: str) -> tuple[str, int]:
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            questions=exchanges.of_signal(session, detail.signal.id, "question"),
+            model=console().advisor,
+            verdicts=_verdicts(found),
+            verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=_money(detail),
             case=merged.case_of(session, detail.signal),
@@ -109,6 +121,11 @@ def worked_out(label: str) -> tuple[str, int]:
         if detail is None or found is None:
             abort(404)
         return render_template("parts/worked.html", worked=worked(session, detail, found), detail=detail), 200
+
+
+def _verdicts(found: StoredFinding | None) -> tuple[tuple[str, str, str], ...]:
+    """What can be said of unusual usage: verdict, words, and what it does; nothing of other findings."""
+    return VERDICTS if found is not None and usage_labels.can_be_labelled(found) else ()
 
 
 def _finding(detail: SignalDetail) -> StoredFinding | None:

@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from detector import inbox, merged, merging, triage
+from detector import inbox, merged, merging, triage, usage_labels
+from detector.learned import Verdict
 from detector.triage import Change
+from people.roles import Permission
 from store import operational
 from web import addresses
+from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused, show
 from web.preferences import preferences
@@ -29,6 +32,10 @@ DISMISSALS = (
     ("duplicate", "The same as another signal (for 30 days)"),
     ("handled_elsewhere", "Handled elsewhere (for 30 days)"),
 )
+
+
+MANY = 100
+"""Signals that one change may touch without the permission for many."""
 
 
 class Incomplete(ValueError):  # noqa: N818 (named for what happened)
@@ -46,6 +53,7 @@ def act() -> Response | tuple[str, int]:
             ids = _selected(session)
             if request.form.get("deed") in TOGETHER:
                 ids = merged.with_merged(session, ids)
+            _check_bulk(len(ids))
             change = deed(session, ids, request.form)
             text = _told(change, request.form)
     except triage.ChangedMeanwhile as meanwhile:
@@ -60,11 +68,18 @@ def undo(change: str) -> Response:
     """Take a change back, for every signal that still stands as it left it."""
     try:
         with operational.writing(console().engine) as session:
+            _check_bulk(triage.size(session, change))
             taken_back = triage.undo(session, change, actor=preferences().actor, now=now())
             count = len(taken_back.events)
     except (triage.IllegalTransition, LookupError) as refusal:
         return refused(_sentence(str(refusal)))
     return done("Undone." if count == 1 else f"Undone for {count} signals.")
+
+
+def _check_bulk(count: int) -> None:
+    """Many signals at once are for those who answer for all of them."""
+    if count > MANY:
+        require(Permission.BULK, f"These are {count:,} signals.")
 
 
 def _selected(session: Session) -> list[int]:
@@ -142,6 +157,18 @@ def _comment(session: Session, ids: list[int], form: Mapping[str, str]) -> Chang
     return triage.comment(session, ids, text, actor=preferences().actor, now=now())
 
 
+def _label(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    verdict = form.get("verdict", "")
+    if verdict not in tuple(Verdict):
+        raise Incomplete("Say whether it was a fault, not a fault, or planned.")
+    if len(ids) != 1:
+        raise Incomplete("Label one signal at a time.")
+    try:
+        return usage_labels.label(session, ids[0], Verdict(verdict), actor=preferences().actor, now=now())
+    except usage_labels.NothingToLabel as refusal:
+        raise Incomplete(str(refusal)) from None
+
+
 DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] = {
     "assign": _assign,
     "status": _status,
@@ -149,6 +176,7 @@ DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] =
     "dismiss": _dismiss,
     "resolve": _resolve,
     "comment": _comment,
+    "label": _label,
     "priority": _priority,
     "merge": _merge,
     "split": _split,

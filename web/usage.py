@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 from flask import Blueprint, Response, abort, request
 
 from detector.inbox import BadFilter
-from web import lookups, places, usage_events
+from store import operational
+from web import expected, lookups, places, usage_events
 from web.charts import Bar, Chart, along, percent
 from web.console import console, now
 from web.pages import show
@@ -55,7 +56,8 @@ def shown() -> tuple[str, int]:
             siblings=lookups.metered_items_of(books, item["subscription_id"], item["integration"]),
             start=start,
             end=end,
-            chart=_chart(item, days, start, end),
+            chart=_with_range(item, start, end) or _chart(item, days, start, end),
+            has_range=bool(request.args.get("range")),
             total=sum((row["quantity"] for row in days), Decimal(0)),
             counts=usage_events.counts(books, item, start, end),
             kinds=usage_events.KINDS,
@@ -136,6 +138,14 @@ def _day(name: str) -> datetime | None:
         return datetime.strptime(request.args.get(name, ""), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _with_range(item: dict[str, Any], start: datetime, end: datetime) -> Chart | None:
+    """The item's usage in its usual range, where the address asks for it."""
+    if not request.args.get("range") or not item.get("meter_id"):
+        return None
+    with operational.reading(console().engine) as session:
+        return expected.item_chart(session, item, start.date(), end.date(), now())
 
 
 def _chart(item: Mapping[str, Any], days: list[dict[str, Any]], start: datetime, end: datetime) -> Chart | None:

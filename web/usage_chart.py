@@ -71,6 +71,66 @@ def daily_chart(
     )
 
 
+@dataclass(frozen=True)
+class Range:
+    """One day of usage beside what was expected; None: no events."""
+
+    day: date
+    used: Decimal | None
+    expected: Decimal
+    lower: Decimal
+    upper: Decimal
+
+
+def range_chart(days: Sequence[Range], unit: str, marked: Collection[date], mark_words: str) -> Chart:
+    """Usage by day in its usual range, with what was expected; the `marked` days stand out, named by `mark_words`."""
+    scale = axis(max((max(one.used or Decimal(0), one.upper) for one in days), default=Decimal(0)))
+    marks = tuple(
+        Mark(percent(along(index, len(days))), scale.down(one.used or Decimal(0)), _marked(one, unit))
+        for index, one in enumerate(days)
+        if one.day in marked
+    )
+    legend = [("actual", f"{unit} per day"), ("usual", "expected"), ("band", "usual range")]
+    return Chart(
+        title="Usage by day, and what was expected",
+        note=f"{unit}, days in UTC. The range follows weekday, level and known changes, and uses nothing after a day.",
+        axis=scale,
+        along=_day_labels([one.day for one in days]),
+        columns=("Day", unit, "Expected", "Usual range", "Unusual"),
+        rows=tuple(_range_row(one, one.day in marked) for one in days),
+        legend=(*legend, ("mark", mark_words)) if marks else tuple(legend),
+        bars=tuple(_range_bar(index, len(days), one, scale) for index, one in enumerate(days)),
+        lines=(
+            Line("usual", path([one.expected for one in days], scale.top)),
+            Line("actual", path([one.used for one in days], scale.top)),
+        ),
+        marks=marks,
+    )
+
+
+def _marked(one: Range, unit: str) -> str:
+    used = "no events" if one.used is None else f"{quantity(one.used)} {unit}"
+    return f"{_day(one.day)}: {used}, expected {quantity(_whole(one.expected))}"
+
+
+def _range_row(one: Range, is_marked: bool) -> tuple[str, ...]:
+    used = "no events" if one.used is None else quantity(one.used)
+    span = f"{quantity(_whole(one.lower))} to {quantity(_whole(one.upper))}"
+    return _day(one.day), used, quantity(_whole(one.expected)), span, "yes" if is_marked else ""
+
+
+def _range_bar(index: int, count: int, one: Range, scale: Axis) -> Bar:
+    """The day's part of the range, half a day to both sides of its point."""
+    half = Decimal(1) / max(count - 1, 1) / 2
+    left, right = max(along(index, count) - half, Decimal(0)), min(along(index, count) + half, Decimal(1))
+    return Bar("band", percent(left), scale.down(one.upper), percent(right - left), scale.height(one.upper - one.lower))
+
+
+def _whole(value: Decimal) -> Decimal:
+    """An expectation with no more digits than it deserves."""
+    return value.quantize(Decimal(1)) if value >= 100 else value.quantize(Decimal("0.01"))
+
+
 def cumulative_chart(
     by_day: Mapping[date, Decimal], start: date, end: date, unit: str, tiers: Sequence[Step], *, highest: bool = False
 ) -> Chart:

@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response
 
 from detector import views
 from detector.views import BadView
+from people.roles import Permission
 from store import operational
 from web import addresses
+from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused
 from web.preferences import preferences
@@ -25,6 +27,9 @@ PLACES = ("after",)
 @pages.post("/views")
 def save() -> Response:
     """Keep the query of the page that the form came from."""
+    shared = request.form.get("shared") == "1"
+    if shared:
+        require(Permission.ACT, "A view for the team is seen by everybody.")
     query = [pair for pair in parse_qsl(urlsplit(back()).query) if pair[0] not in PLACES]
     addresses.read(MultiDict(query), "")  # a query that no inbox can show is no view
     try:
@@ -34,7 +39,7 @@ def save() -> Response:
                 request.form.get("name", ""),
                 urlencode(query),
                 owner=preferences().who,
-                shared=request.form.get("shared") == "1",
+                shared=shared,
                 is_default=request.form.get("default") == "1",
                 now=now(),
             )

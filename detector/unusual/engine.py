@@ -5,84 +5,34 @@ At every week the past is read anew: tails of the weeks before, and in some week
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.unusual import examine, features, inject, pool, tails
-from detector.unusual.block import Block, Places, calendar
-from detector.unusual.cadence import Cadence
-from detector.unusual.events import Changes
-from detector.unusual.features import CUTS, SCREENS, Measures
+from detector.unusual import cells, examine, lessons, pool, tails
+from detector.unusual.block import Block, Places
+from detector.unusual.cells import CHUNK, Candidates, Measured, Progress, Usage
+from detector.unusual.features import CUTS, SCREENS
+from detector.unusual.lessons import Said
 from detector.unusual.windows import Floats
 
-CHUNK = 300_000
-"""Cells that are measured together."""
 LESSONS = (4, 8, 13, 19)
 LESSONS_EVERY = 10
 """Weeks at which models are taught: these, and then every so many."""
-LESSON_WEEKS = 12
 CALIBRATION_WEEKS = 10
-LESSON_CELLS = 700_000
-HISTORY_WEEKS = 20
-SAMPLED = 41
-"""Of so many cells that are no candidates one is looked at all the same."""
-LEAST_WEIGHT = 8000.0
-"""What a lesson weighs at least: the trees are held back by a fixed weight."""
 TIE = 0.1
 """What the screen still says beside the examination: trees tell no two very great deviations apart."""
 EXAMINED_SLOPE = 1.2 / np.log(10)
 """By how much a score rises with the log odds of the examination. Odds of ten are a false alarm ten times as rare."""
+FAR, STRETCHED = 2.0, 1.2
+"""Beyond a score of `FAR` the examination is surer than its log odds say: so much steeper the score goes on."""
+SURE_SILENCE = 4.5
+"""A silence of less chance than 10 to the minus this needs no second look: its own statistic, less one, is its score.
+On worlds of our own 0 to 5 of 100,000 clean series-months were as silent."""
 LEAST_ODDS = -0.5
 """Log odds below this rise to no alarm, however calm a small past was."""
-SUSPECT = 0.015
-"""So many weeks per series-month, those that scored highest in their own time, are not taught as ordinary."""
-BAND = 3.0
-"""The band reaches so many deviations to both sides."""
-
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Series of one rhythm, in the order of their first rows: (n, T) values, NaN where there is no row."""
-
-    values: NDArray[np.float64]
-    first: NDArray[np.int32]
-    held: NDArray[np.bool_]
-    """Chosen by name, a third of the series: they teach nothing, so that their past can tell how high is high."""
-    times: NDArray[np.datetime64]
-    changes: Changes
-    cadence: Cadence
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The cells that were looked at twice: where, what was measured, the screen's statistics (names: `SCREENS`)."""
-
-    row: Places
-    step: Places
-    features: Floats
-    screens: Floats
-    names: tuple[str, ...]
-
-    @property
-    def seen(self) -> Places:
-        """The columns that the examination sees."""
-        return np.array([i for i, name in enumerate(self.names) if name not in features.LEFT_OUT], dtype=np.intp)
-
-    @property
-    def trend(self) -> tuple[int, ...]:
-        """How those columns speak for a fault: 1, -1 or 0."""
-        return tuple(
-            (self.names[i] in features.GROWING) - (self.names[i] in features.FALLING) for i in self.seen.tolist()
-        )
-
-    def column(self, name: str) -> Floats:
-        """One feature of all candidates."""
-        return self.features[:, self.names.index(name)]
 
 
 @dataclass(frozen=True)
@@ -105,12 +55,7 @@ def run(
     model: examine.Model | None = None,
 ) -> Scored:
     """Score all cells. `method` is boosting, forest, or screen for no second look; a `model` given is the one used."""
-    steps = usage.values.shape[1]
-    whole = Block(
-        usage.values, usage.first, usage.changes, calendar(usage.times), pool.unknown(steps), usage.cadence
-    )  # fmt: skip
-    whole = Block(whole.values, whole.first, whole.changes, whole.calendar, pool.pool_of(whole), usage.cadence)
-    measured = _measured(whole, tell)
+    whole, measured = cells.measured(usage, tell)
     margin, model = _examined(whole, usage, measured, method, seed, tell, model)
     score = np.full(usage.values.shape, tails.LOWEST, dtype=np.float32)
     found = measured.candidates
@@ -120,46 +65,15 @@ def run(
     return Scored(measured.expected, measured.lower, measured.upper, score, found, model)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    together: pool.Together
-    candidates: Candidates
-
-
-def _measured(whole: Block, tell: Progress) -> _Measured:
-    n, steps = whole.values.shape
-    expected, lower, upper = (np.full((n, steps), np.nan, dtype=np.float32) for _ in range(3))
-    together = pool.Together(steps)
-    parts: list[tuple[Places, Places, Floats, Floats]] = []
-    names: tuple[str, ...] = ()
-    for begin in range(0, n, max(1, CHUNK // steps)):
-        rows = np.arange(begin, min(n, begin + max(1, CHUNK // steps)))
-        measures = features.measure(whole.part(rows, 0, steps))
-        names = tuple(measures.features)
-        expected[rows], lower[rows], upper[rows] = band(measures)
-        together.add(measures.expected.z)
-        parts.append(_cells(measures, rows))
-        tell(int(rows[-1]) + 1, n, "series")
-    found = _joined(parts, names, together, 4 * whole.cadence.season)
-    return _Measured(expected, lower, upper, together, found)
-
-
-def _joined(
-    parts: list[tuple[Places, Places, Floats, Floats]], names: tuple[str, ...], together: pool.Together, span: int
-) -> Candidates:
-    """The candidates of all parts, with what the pool did at their steps; each part is let go when it is copied."""
-    row, step, screens = (np.concatenate([part[which] for part in parts]) for which in (0, 1, 3))
-    told = np.empty((len(row), len(names) + len(pool.TOGETHER)), dtype=np.float32)
-    end = len(row)
-    while parts:
-        part = parts.pop()[2]
-        told[end - len(part) : end, : len(names)] = part
-        end -= len(part)
-    told[:, len(names) :] = together.of(told[:, names.index("z")], step, span)
-    return Candidates(row, step, told, screens, (*names, *pool.TOGETHER))
+def lesson_of(usage: Usage, said: Sequence[Said], seed: int = 0) -> examine.Lesson | None:
+    """What all of the usage teaches, faults injected and labels given; None when there is too little to learn from."""
+    steps = usage.values.shape[1]
+    if len(usage.values) < pool.LEAST or steps < LESSONS[0] * usage.cadence.season:
+        return None
+    whole, measured = cells.measured(usage, lambda done, total, part: None)
+    scored, _ = _examined(whole, usage, measured, "screen", seed, lambda done, total, part: None, None)
+    lesson = lessons.teach(whole, usage, measured, scored, steps, seed)
+    return lesson and lessons.with_labels(lesson, measured.candidates, usage, said)
 
 
 def _margins(model: examine.Model, found: Candidates, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -171,36 +85,10 @@ def _margins(model: examine.Model, found: Candidates, chosen: NDArray[np.bool_])
     return np.concatenate([model.margin(found.features[np.ix_(part, found.seen)]) for part in parts])
 
 
-def _cells(measures: Measures, rows: Places) -> tuple[Places, Places, Floats, Floats]:
-    row, step = np.nonzero(features.candidates(measures) | _sampled(measures, rows))
-    at = (row, step)
-    screens = np.stack([measures.screens[name][at] for name in SCREENS], axis=1)
-    return rows[at[0]], at[1], features.rows(measures, at), screens
-
-
-def _sampled(measures: Measures, rows: Places) -> NDArray[np.bool_]:
-    """Some cells that are no candidates, scattered evenly: what is ordinary is taught by them too."""
-    steps = np.arange(measures.expected.age.shape[1])
-    scattered = (rows[:, None] * 7919 + steps[None, :] * 104_729) % SAMPLED == 0
-    found: NDArray[np.bool_] = scattered & (measures.expected.known > 0)
-    return found
-
-
-def band(measures: Measures) -> tuple[Floats, Floats, Floats]:
-    """Expected usage and its band, in units of usage."""
-    found = measures.expected
-    reach = BAND * found.deviation
-
-    def usage(log: Floats) -> Floats:
-        return np.maximum(np.exp(np.clip(log, -60, 80)) - found.offset, 0).astype(np.float32)
-
-    return usage(found.expected), usage(found.expected - reach), usage(found.expected + reach)
-
-
 def _examined(
     whole: Block,
     usage: Usage,
-    measured: _Measured,
+    measured: Measured,
     method: str,
     seed: int,
     tell: Progress,
@@ -221,7 +109,7 @@ def _examined(
     alive, apart = _alive(usage, weeks, np.ones(len(usage.held), dtype=bool)), _alive(usage, weeks, usage.held)
     for now in range(weeks):
         if not given and method in examine.TEACHERS and _teaches(now) and len(usage.values) >= pool.LEAST:
-            lesson = teach(whole, usage, measured, scored, now * cadence.season, seed)
+            lesson = lessons.teach(whole, usage, measured, scored, now * cadence.season, seed)
             model = (lesson and examine.TEACHERS[method](lesson, seed)) or model
             if model:
                 span = (week >= now - CALIBRATION_WEEKS) & (week < _next_lesson(now))
@@ -235,6 +123,8 @@ def _examined(
             months = float(series) * cadence.season / cadence.month
             slope = EXAMINED_SLOPE if isinstance(model, examine.Boosted) else None
             scored[chosen] = _against(height, found, week, before, chosen, months, slope)
+    silence = found.screens[:, SCREENS.index("silence")]
+    scored = np.where(silence >= SURE_SILENCE, np.maximum(scored, np.minimum(silence - 1, tails.HIGHEST)), scored)
     scored[(measured.candidates.column("negative") > 0)] = tails.HIGHEST
     return scored, model
 
@@ -247,7 +137,10 @@ def _against(
         return _unheld(height[chosen])
     maxima = tails.weekly_maxima(height[before], found.row[before], week[before])
     least = float("-inf") if slope is None else LEAST_ODDS
-    return tails.tail(maxima, months, slope, least).score(height[chosen])
+    score = tails.tail(maxima, months, slope, least).score(height[chosen])
+    if slope is None:
+        return score
+    return np.where(score > FAR, np.minimum(FAR + (score - FAR) * STRETCHED, tails.HIGHEST), score)
 
 
 def _unheld(height: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -277,94 +170,3 @@ def _alive(usage: Usage, weeks: int, chosen: NDArray[np.bool_]) -> NDArray[np.fl
     begun = np.bincount(np.minimum(usage.first[chosen] // usage.cadence.season, weeks), minlength=weeks + 1)[:weeks]
     found: NDArray[np.float64] = np.cumsum(begun).astype(np.float64)
     return found
-
-
-def teach(
-    whole: Block, usage: Usage, measured: _Measured, scored: Floats, now: int, seed: int
-) -> examine.Lesson | None:
-    """What the steps before `now` teach: their candidates as ordinary, and faults injected into them."""
-    found, cadence = measured.candidates, usage.cadence
-    rng = np.random.default_rng([seed, now])
-    recent = np.flatnonzero(
-        (found.step < now) & (found.step >= max(3 * cadence.season, now - LESSON_WEEKS * cadence.season))
-    )
-    months = np.sum(usage.first < now) * LESSON_WEEKS * cadence.season / cadence.month
-    recent = recent[~_suspect(found, scored, cadence.season, months, recent)]
-    if len(recent) > examine.MOST_ORDINARY:
-        recent = rng.choice(recent, examine.MOST_ORDINARY, replace=False)
-    told, faults, weights, rows = injected(whole, measured, now, rng)
-    if not len(told) or not len(recent):
-        return None
-    ordinary = np.ones(len(recent))
-    weights = weights * (examine.WEIGHT * len(recent) / max(weights[faults > 0].sum(), 1e-9))
-    enough = max(1.0, LEAST_WEIGHT / (ordinary.sum() + weights.sum()))
-    return examine.Lesson(
-        np.concatenate([found.features[recent], told])[:, found.seen],
-        np.concatenate([np.zeros(len(recent), dtype=np.int8), faults]),
-        np.concatenate([ordinary, weights]) * enough,
-        np.concatenate([usage.held[found.row[recent]], usage.held[rows]]),
-        found.trend,
-    )
-
-
-def _suspect(found: Candidates, scored: Floats, season: int, months: float, recent: Places) -> NDArray[np.bool_]:
-    """Of the recent candidates, those of series and weeks that scored highest in their own time, and of the week after.
-
-    As many as faults are likely: `SUSPECT` per series-month. What is left teaches what is ordinary.
-    """
-    key = found.row[recent].astype(np.int64) * 100_000 + found.step[recent] // season
-    maxima = np.sort(tails.weekly_maxima(scored[recent], found.row[recent], found.step[recent] // season))
-    number = min(int(SUSPECT * months), len(maxima))
-    if not number:
-        return np.zeros(len(recent), dtype=bool)
-    bad = key[scored[recent] >= maxima[len(maxima) - number]]
-    return np.isin(key, np.concatenate([bad, bad + 1]))
-
-
-def injected(
-    whole: Block, measured: _Measured, now: int, rng: np.random.Generator
-) -> tuple[Floats, examine.Labels, examine.Weights, Places]:
-    """Candidates of copies with faults: features, 1 where the fault is, weights, and the row of the series."""
-    cadence = whole.cadence
-    begin = max(0, now - HISTORY_WEEKS * cadence.season)
-    begun = int(np.count_nonzero(whole.first < now))
-    copies = int(min(5000, max(600 // cadence.day + 200, 2 * begun), LESSON_CELLS // (now - begin)))
-    span = (max(2 * cadence.season, now - 8 * cadence.season), now)
-    made = inject.inject(rng, whole.values, whole.first, whole.changes, cadence, span, copies)
-    parts = [
-        _lesson_part(whole, measured, made, slice(start, start + CHUNK // (now - begin)), begin, now)
-        for start in range(0, len(made.rows), CHUNK // (now - begin))
-    ]
-    if not parts:
-        nothing = np.zeros(0)
-        return nothing.astype(np.float32), nothing.astype(np.int8), nothing, nothing.astype(np.intp)
-    told, faults, weights, rows = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return told, faults, weights, rows
-
-
-def _lesson_part(
-    whole: Block, measured: _Measured, made: inject.Injected, part: slice, begin: int, now: int
-) -> tuple[Floats, examine.Labels, examine.Weights, Places]:
-    rows, first, last = made.rows[part], made.first[part] - begin, made.last[part] - begin
-    block = whole.part(rows, begin, now)
-    more = made.changes.of(np.arange(part.start, part.start + len(rows)), len(made.rows)).since(begin)
-    block = replace(
-        block,
-        values=made.values[part, begin:now],
-        first=made.began[part] - np.int32(begin),
-        changes=block.changes.and_(more),
-    )
-    measures = features.measure(block)
-    steps = np.arange(now - begin)[None, :]
-    during = (steps >= first[:, None]) & (steps <= last[:, None])
-    after = (steps > last[:, None]) & (steps <= last[:, None] + whole.cadence.season)
-    row, step = np.nonzero(features.candidates(measures) & (during | after))
-    at = (row, step)
-    told = features.rows(measures, at)
-    z = told[:, list(measures.features).index("z")]
-    told = np.concatenate([told, measured.together.of(z, at[1] + begin, 4 * whole.cadence.season)], axis=1)
-    ordinary = made.ordinary[part][at[0]]
-    faults = (during[at] & ~ordinary).astype(np.int8)
-    number = np.bincount(at[0][faults > 0], minlength=len(rows))
-    weights = np.where(faults > 0, 1 / np.sqrt(np.maximum(number[at[0]], 1)), np.where(ordinary, 0.5, 0.1))
-    return told, faults, weights, rows[at[0]]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_limits
 
 from detector.unusual.windows import Floats
@@ -96,6 +97,16 @@ def _sureness(model: Boosted, lesson: Lesson) -> float:
     odds = model.margin(lesson.features[held])[:, None]
     fitted = LogisticRegression(C=1e4).fit(odds, lesson.faults[held], sample_weight=lesson.weights[held])
     return float(np.clip(fitted.coef_[0, 0], 0.3, 1.2))
+
+
+def quality(model: Model, lesson: Lesson) -> float:
+    """Average precision on the held-out cells of a lesson, which taught nothing; 0 where there are too few."""
+    held = np.flatnonzero(lesson.held)
+    faults = lesson.faults[held]
+    if faults.sum() < LEAST_FAULTS // 3 or np.sum(faults == 0) < LEAST_FAULTS // 3:
+        return 0.0
+    margin = model.margin(lesson.features[held])
+    return float(average_precision_score(faults, margin, sample_weight=lesson.weights[held]))
 
 
 def forest(lesson: Lesson, seed: int) -> Model | None:

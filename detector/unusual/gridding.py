@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.unusual.cadence import DAILY, DAY, HOUR, HOURLY, Cadence
-from detector.unusual.engine import Usage
+from detector.unusual.cells import Usage
 from detector.unusual.events import KINDS, Changes
 from detector.unusual.reading import BadInputError, EventRows, Rows
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.unusual import newest_day
 from detector.unusual.events import KINDS
 
 COLUMNS = ("series", "time", "value")
 EVENT_COLUMNS = ("series", "kind", "start", "end")
-MEMORY = "400MB"
+MEMORY = "280MB"
 YEARS = (1970, 2200)
 
 
@@ -44,17 +48,22 @@ class EventRows:
     end: NDArray[np.int64]
 
 
-def read_series(path: Path) -> Rows:
-    """The rows of a parquet or csv file with columns series, time and value. Raises BadInputError."""
-    with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as con:
+def read_series(path: Path, *, newest: bool = False) -> Rows:
+    """The rows of a parquet or csv file with columns series, time and value. Raises BadInputError.
+
+    With `newest` only those of the daily series whose newest day may stand out, and of a sample of the others.
+    """
+    with _workplace() as con:
         remarks = list(_open(con, path, "given", COLUMNS))
         _typed(con, path, "given", {"time": "instant", "value": "number"})
+        if newest:
+            newest_day.narrow(con, "typed")
         return _rows(con, path, remarks)
 
 
 def read_events(path: Path) -> EventRows:
     """The known changes of a file with columns series, kind, start and end. Raises BadInputError."""
-    with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as con:
+    with _workplace() as con:
         _open(con, path, "given", EVENT_COLUMNS[:3], EVENT_COLUMNS[3:])
         _typed(con, path, "given", {"start": "instant", "end": "instant"}, needed=("series", "kind", "start"))
         _known_kinds(con, path)
@@ -62,6 +71,17 @@ def read_events(path: Path) -> EventRows:
             SELECT CAST(series AS VARCHAR) AS series, trim(kind) AS kind, epoch(start)::BIGINT AS start,
                 coalesce(epoch("end")::BIGINT, -1) AS "end" FROM typed ORDER BY start, series, kind""").fetchnumpy()
     return EventRows(*(np.asarray(got[name]) for name in EVENT_COLUMNS))
+
+
+@contextmanager
+def _workplace() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in little memory, which spills into a folder that goes with it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="trueup-series-") as spill,
+        duckdb.connect(config={"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}) as con,
+    ):
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def _open(
@@ -151,28 +171,32 @@ def _typed(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, path: Path, remarks: list[str]) -> Rows:
-    con.execute("""
-        CREATE TEMP TABLE named AS
-        SELECT series, (row_number() OVER (ORDER BY min(time), CAST(series AS VARCHAR)) - 1)::INTEGER AS code
-        FROM typed GROUP BY series""")
-    if not con.execute("SELECT count(*) FROM named").fetchall()[0][0]:
-        raise BadInputError(f"{path} has no rows; give it some")
     odd = con.execute("SELECT count(*) FROM typed WHERE NOT isfinite(value)").fetchall()[0][0]
     if odd:
         remarks.append(f"{odd:,} values are infinite or not a number and count as missing")
-    got = con.execute("""
-        SELECT code, epoch(time)::BIGINT AS second,
-            CASE WHEN isfinite(value) THEN value ELSE 'nan'::DOUBLE END AS value
-        FROM typed JOIN named USING (series) ORDER BY code, time, n""").fetchnumpy()
-    names = con.execute("SELECT CAST(series AS VARCHAR) AS series FROM named ORDER BY code").fetchnumpy()["series"]
-    code, second = np.asarray(got["code"]), np.asarray(got["second"])
-    value = np.ma.filled(np.ma.asarray(got["value"], dtype=np.float64), np.nan)
-    last = np.ones(len(code), dtype=bool)
-    last[:-1] = (code[1:] != code[:-1]) | (second[1:] != second[:-1])
+    rows = numbered(con, "typed")
+    if not len(rows.names):
+        raise BadInputError(f"{path} has no rows; give it some")
+    last = np.ones(len(rows.code), dtype=bool)
+    last[:-1] = (rows.code[1:] != rows.code[:-1]) | (rows.second[1:] != rows.second[:-1])
     if not last.all():
         remarks.append(f"{np.sum(~last):,} rows repeat a series and time; the last of them counts")
-        code, second, value = code[last], second[last], value[last]
-    return Rows(np.asarray(names, dtype=object), code, second, value, tuple(remarks))
+        rows = Rows(rows.names, rows.code[last], rows.second[last], rows.value[last], ())
+    return replace(rows, remarks=tuple(remarks))
+
+
+def numbered(con: duckdb.DuckDBPyConnection, relation: str) -> Rows:
+    """The rows of a relation with series, time, value and, for the order of rows that repeat a time, n."""
+    codes = f"""
+        SELECT series, (row_number() OVER (ORDER BY min(time), CAST(series AS VARCHAR)) - 1)::INTEGER AS code
+        FROM {relation} GROUP BY series"""
+    got = con.execute(f"""
+        SELECT code, epoch(time)::BIGINT AS second,
+            CASE WHEN isfinite(value) THEN value ELSE 'nan'::DOUBLE END AS value
+        FROM {relation} JOIN ({codes}) USING (series) ORDER BY code, time, n""").fetchnumpy()
+    names = con.execute(f"SELECT CAST(series AS VARCHAR) AS series FROM ({codes}) ORDER BY code").fetchnumpy()["series"]
+    value = np.ma.filled(np.ma.asarray(got["value"], dtype=np.float64), np.nan)
+    return Rows(np.asarray(names, dtype=object), np.asarray(got["code"]), np.asarray(got["second"]), value, ())
 
 
 def _known_kinds(con: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -20,6 +20,9 @@ from detector.unusual.gridding import Grid, grids
 from detector.unusual.reading import EventRows, Rows
 
 RESULT = ("series", "time", "value", "expected", "lower", "upper", "score", "alarm", "reason")
+OUTSTANDING = (
+    "series", "time", "value", "expected", "lower", "upper", "score", "oddness", "steps", "times", "reason", "alike",
+)  # fmt: skip
 METHODS = ("boosting", "forest", "screen")
 TOLD_FROM = 0.7
 """From this score a reason is given."""
@@ -108,6 +111,17 @@ class Scoring:
         for code in self._alone.tolist():
             yield self._counted(_alone(self._rows, code, self._threshold))
 
+    def outstanding(self, since: np.datetime64, least: float) -> pd.DataFrame:
+        """The steps from `since` on that score `least` or more: series, time, value (NaN without a row), expected,
+        lower, upper, score, oddness, over how many steps it lasts, how many times the usual the usage is, the
+        reason, and how many times as many series as usual strayed alike. Series that are looked at alone are left out.
+        """
+        parts = [
+            _outstanding(self._rows.names, grid, scored, since, least)
+            for grid, scored in zip(self._grids, self._scored, strict=True)
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(OUTSTANDING))
+
     def summary(self) -> Summary:
         """Counts; of alarms as far as the parts have been read."""
         return Summary(len(self._rows.names), len(self._rows.code), self._alarms, self._alarmed)
@@ -116,6 +130,31 @@ class Scoring:
         self._alarms += int(part["alarm"].sum())
         self._alarmed += int(part.loc[part["alarm"], "series"].nunique())
         return part
+
+
+def _outstanding(
+    names: NDArray[np.object_], grid: Grid, scored: Scored, since: np.datetime64, least: float
+) -> pd.DataFrame:
+    found, usage = scored.candidates, grid.usage
+    score = scored.score[found.row, found.step]
+    chosen = np.flatnonzero((score >= least) & (usage.times[found.step] >= since))
+    row, step = found.row[chosen], found.step[chosen]
+    value, expected, lower, upper = (
+        each[row, step].astype(np.float64) for each in (usage.values, scored.expected, scored.lower, scored.upper)
+    )
+    told = [dict(zip(found.names, found.features[at].tolist(), strict=True)) for at in chosen.tolist()]
+    kinds = [reasons.oddness(each, used) for each, used in zip(told, value.tolist(), strict=True)]
+    extents = [
+        reasons.extent(*each, usage.cadence)
+        for each in zip(told, kinds, value.tolist(), expected.tolist(), strict=True)
+    ]
+    why = reasons.reasons(found, chosen, usage.values, scored.expected, usage.times, usage.cadence)
+    alike = [float(np.exp(each["together"])) for each in told]
+    columns = (
+        names[grid.code[row]], usage.times[step], value, expected, lower, upper, score[chosen].astype(np.float64),
+        kinds, [steps for steps, _ in extents], [times for _, times in extents], why, alike,
+    )  # fmt: skip
+    return pd.DataFrame(dict(zip(OUTSTANDING, columns, strict=True)))
 
 
 def _row_parts(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:

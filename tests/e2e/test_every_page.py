@@ -10,7 +10,7 @@ from tests.e2e.conftest import Serve
 from tests.web.company import Home
 
 pytestmark = pytest.mark.e2e
-MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data"]
+MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data", "/scoreboard?show=after_issue"]
 OTHERS = [
     "/bill-runs",
     "/team",
@@ -20,6 +20,7 @@ OTHERS = [
     "/signals?q=nosuchthing",
     "/rules/wrong_tier_mode",
     "/rules/usage_spike/edit",
+    "/integrations",
     "/jump?q=a",
     "/nope",
 ]

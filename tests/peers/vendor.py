@@ -82,6 +82,8 @@ class Server:
         self.requests.append({"path": request.path, "query": request.query_string.decode(), "at": time.monotonic()})
         if fault and fault.kind != "slow":
             return self._fail(fault, request)
+        if fault:
+            time.sleep(fault.seconds)
         with self._lock:
             try:
                 if not self.account.allowed({k.lower(): v for k, v in request.headers.items()}, KEY):
@@ -210,4 +212,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from tests.peers.vendor import main  # the module by its name, so that `Refused` is one class for all
+
     main()

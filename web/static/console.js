@@ -174,6 +174,10 @@ on("htmx:beforeSwap", ({ detail }) => {
     choice: document.activeElement?.closest?.("#facets a")?.id,
   };
 });
+on("htmx:beforeRequest", (event) => { // a card that renews itself waits for whoever is writing in it
+  const card = event.detail.elt;
+  if (card.id === "repair" && all("input[name=reason]", card).some((field) => field.value || field === document.activeElement)) event.preventDefault();
+});
 on("htmx:afterSwap", () => {
   ticks().forEach((box) => (box.checked = kept.ticked?.includes(box.value) ?? false));
   if (kept.open === "facets") {
@@ -224,9 +228,18 @@ on("click", (event) => {
   all(".gutter li")[link.dataset.line - 1]?.scrollIntoView({ block: "center" });
 });
 
+// An answer that is still being written: the server sends it anew whenever there is more.
+const listen = () => all("[data-stream]").forEach((answer) => {
+  const stream = new EventSource(answer.dataset.stream);
+  answer.removeAttribute("data-stream");
+  const show = ({ data }) => (answer.innerHTML = JSON.parse(data));
+  stream.addEventListener("part", show);
+  stream.addEventListener("end", (event) => { show(event); stream.close(); });
+});
+
 // Paper shows everything.
 addEventListener("beforeprint", () => all("main details").forEach((fold) => (fold.open = true)));
 addEventListener("pageshow", () => { tally(); showTrail(); });
 
-const refresh = () => { remember(); tally(); showTrail(); };
+const refresh = () => { remember(); tally(); showTrail(); listen(); };
 refresh();

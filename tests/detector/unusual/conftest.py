@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import unusual_world
 from benchmarks.unusual_world import World
-from detector.unusual.engine import Usage
+from detector.unusual.cells import Usage
 from detector.unusual.gridding import grids
 from detector.unusual.scoring import _event_rows, _rows
 

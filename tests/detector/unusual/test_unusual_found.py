@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
-from detector.unusual import score
+from detector.unusual import newest_day, score
 from tests.detector.unusual.conftest import START, calm, framed
 
 AT = 100
@@ -145,3 +146,16 @@ def test_the_expectation_follows_a_plan_change_within_days(changed: pd.DataFrame
     after = _row(changed, "plan_change").loc[START + pd.Timedelta(days=CHANGED + 4) :]
     assert len(after) > 10
     assert np.median(np.abs(np.log(after["value"] / after["expected"]))) < 0.2
+
+
+def test_the_screen_of_the_newest_day_lets_every_alarm_of_that_day_through(broken: pd.DataFrame) -> None:
+    until = START + pd.Timedelta(days=AT)
+    known = broken[broken["time"] <= until]
+    alarms = set(known.loc[(known["time"] == until) & (known["score"] >= SEEN), "series"])
+    with duckdb.connect() as con:
+        con.register("frame", known[["series", "time", "value"]])
+        con.execute("CREATE TABLE given AS FROM frame")
+        let_through = set(newest_day.candidates(con, "given"))
+    assert len(alarms) >= 9
+    assert alarms <= let_through
+    assert len(let_through) < 40

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.unusual_world import World
 from detector.unusual import engine, lone, score
+from detector.unusual.cells import Usage
 from detector.unusual.scoring import METHODS
 from tests.detector.unusual.conftest import usage_of
 
@@ -58,7 +59,7 @@ def test_a_given_model_uses_nothing_after_either(daily: World) -> None:
     values = usage.values.copy()
     values[:, cut:] = np.random.default_rng(2).random(values[:, cut:].shape)
     again = engine.run(
-        engine.Usage(values, usage.first, usage.held, usage.times, usage.changes, usage.cadence), model=taught.model
+        Usage(values, usage.first, usage.held, usage.times, usage.changes, usage.cadence), model=taught.model
     )
     first = engine.run(usage, model=taught.model)
     np.testing.assert_array_equal(first.score[:, :cut], again.score[:, :cut])

@@ -61,6 +61,8 @@ class Account:
     def _filtered(self, name: str, query: dict[str, list[str]]) -> list[Object]:
         found = self.lists[name]
         if name == "subscriptions":
+            of = query.get("external_customer_id", [None])[0]
+            found = [each for each in found if of is None or each["external_customer_id"] == of]
             return [each for each in found if each["status"] in query.get("status[]", ["active"])]
         if name == "events" and query.get("timestamp_from"):
             start = datetime.fromisoformat(query["timestamp_from"][0])

@@ -1,0 +1,79 @@
+"""What was learned about a company's usage beyond its books: the model that is in force, and what people said of it.
+
+A value without numpy or scikit-learn, so that naming it costs nothing; `detector.unusual.company` works with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from math import log10
+
+REPEATS_FOR = timedelta(days=56)
+"""So long after a day that was no fault, the same oddness of the same series is no news."""
+HIGHER = 1.0
+"""A repeat that is ten times as rare as what was labelled is news all the same."""
+MOST_TAKEN, MOST_GIVEN = 1.0, 0.3
+"""By how much labels move the score of a segment at most, down and up."""
+
+
+class Verdict(StrEnum):
+    """What a person said of unusual usage."""
+
+    FAULT = "fault"
+    NO_FAULT = "no_fault"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class UsageLabel:
+    """A verdict on the days of one series that a signal named."""
+
+    series: str
+    oddness: str
+    first_day: date
+    last_day: date
+    score: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The model in force, by its file and sha256 (None: the screen alone), and the labels."""
+
+    model: str | None = None
+    sha256: str = ""
+    labels: tuple[UsageLabel, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What tells this from anything else that could have been learned."""
+        return hashlib.sha256(repr((self.sha256, sorted(map(repr, self.labels)))).encode()).hexdigest()
+
+    def taken_off(self, oddness: str) -> float:
+        """What the verdicts on this oddness take off its scores; below zero where they add.
+
+        The log of the odds that it was no fault, with one fault and one other supposed beforehand, so that few
+        labels move little.
+        """
+        said = [label.verdict for label in self.labels if label.oddness == oddness]
+        faults = said.count(Verdict.FAULT)
+        shift = log10((len(said) - faults + 1) / (faults + 1))
+        return max(-MOST_GIVEN, min(MOST_TAKEN, shift))
+
+    def repeats(self, series: str, oddness: str, day: date, score: float) -> bool:
+        """Whether a person has said of the same, on this series and lately, that it is no fault."""
+        return any(
+            label.series == series
+            and label.oddness == oddness
+            and label.verdict is not Verdict.FAULT
+            and label.first_day <= day <= label.last_day + REPEATS_FOR
+            and score < label.score + HIGHER
+            for label in self.labels
+        )
+
+
+NOTHING = Learned()
+"""No model and no labels."""

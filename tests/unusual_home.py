@@ -1,0 +1,98 @@
+"""A company of 24 customers on one plan, all calm but for one who has stopped: for tests of unusual usage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector import case_rows, cycle
+from detector.cycle import Setting
+from detector.rule_format import Case
+from detector.rules import Rule, read
+from store import operational
+from store.operational_tables import Load
+from tests.web.company import Home
+
+RULES = Path(__file__).parents[1] / "rules"
+CUSTOMERS, DAYS = 24, 77
+FIRST = datetime(2026, 9, 7, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+STOPPED = "customer/billing/c07/meter_api"
+SILENT_DAYS = 4
+WEEK = np.array([1, 1.05, 1.1, 1.05, 1, 0.6, 0.5])
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def rows() -> Rows:
+    """The books: one event a day, none in the last four days of the one who has stopped."""
+    given: Mapping[str, list[dict[str, Any]]] = {
+        "customers": [{"customer_id": name, "name": f"Customer {name}", "status": "active"} for name in _names()],
+        "subjects": [{"subject": f"{name}-prod", "customer_id": name} for name in _names()],
+        "subscriptions": [
+            {"subscription_id": f"sub_{name}", "customer_id": name, "started_at": FIRST, "billing_anchor": FIRST}
+            for name in _names()
+        ],
+        "subscription_items": [
+            {
+                "item_id": f"item_{name}",
+                "subscription_id": f"sub_{name}",
+                "price_id": "price_usage",
+                "active_from": FIRST,
+            }
+            for name in _names()
+        ],
+        "usage_events": list(_events()),
+    }
+    base = case_rows.company(RULES / "cases" / "company.yaml")
+    catalogue = {name: base.rows[name] for name in ("meters", "plans", "prices", "price_tiers")}
+    return case_rows.rows(Case(name="calm", given=given, expect="quiet"), replace(base, rows=catalogue))
+
+
+def _names() -> list[str]:
+    return [f"c{number:02}" for number in range(CUSTOMERS)]
+
+
+def _events() -> Any:
+    noise = np.random.default_rng(5)
+    last = int((NOW - FIRST) / timedelta(days=1))
+    for number, name in enumerate(_names()):
+        for day in range(min(DAYS, last)):
+            used = round(200 * (1 + number) * WEEK[day % 7] * float(np.exp(noise.normal(0, 0.06))))
+            at = FIRST + timedelta(days=day, hours=12)
+            if f"/{name}/" in STOPPED and day >= last - SILENT_DAYS:
+                continue
+            yield {
+                "event_id": f"{name}_{day}", "subject": f"{name}-prod", "value": used, "time": at,
+                "received_at": at + timedelta(seconds=5),
+            }  # fmt: skip
+
+
+def rule(name: str) -> Rule:
+    """One rule of the catalogue."""
+    found, problems = read(RULES / "usage" / f"{name}.yaml")
+    assert found is not None, problems
+    return found
+
+
+def setting(home: Home) -> Setting:
+    """Where its rules run."""
+    return Setting(home.warehouse, home.engine(), lambda: NOW, "tests")
+
+
+def make(folder: Path) -> Home:
+    """The company in a home, with the signal of the one who has stopped."""
+    home = Home(folder)
+    home.warehouse.create()
+    home.warehouse.upsert_rows(rows(), integration="billing", version_at=NOW)
+    with operational.writing(home.engine()) as session:
+        session.add(Load(integration="billing", kind="import", status="ok", started_at=NOW, finished_at=NOW,
+                         rows={}, source="tests"))  # fmt: skip
+    results = cycle.run(setting(home), [rule("usage_stopped")], NOW)
+    assert [(result.status, result.findings) for result in results] == [("ok", 1)], results
+    return home
