@@ -19,7 +19,7 @@ from uuid import uuid4
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from detector import covered, merged
+from detector import covered, merged, team
 from detector.bill_runs import NONE, BillRuns
 from detector.decisions import ENDED, QUIET, Decision, Policy, Reason
 from detector.findings import Finding
@@ -63,6 +63,7 @@ def fold(
     absent = [folding.absent(signal) for key, signal in live.items() if key not in by_fingerprint and key not in spoken]
     decided = found + explained + absent + (folding.explaining() if rule.covers else [])
     merged.settle_rule(session, rule.name)
+    team.assign_new(session, [_number(each) for each in decided if each.reason == Reason.OPENED], now=now)
     return decided
 
 
@@ -319,6 +320,10 @@ class _Folding:
                 for row in self.session.scalars(query)
             ],
         }
+
+
+def _number(decision: Decision) -> int:
+    return int(decision.signal.removeprefix("SIG-"))
 
 
 def _awake(signal: Signal) -> None:

@@ -24,6 +24,7 @@ from store import (  # noqa: F401 (their tables are among those that are made)
     merge_tables,
     missed_tables,
     people_tables,
+    team_tables,
     usage_tables,
     view_tables,
 )

@@ -22,6 +22,7 @@ OPEN_STATUSES = ("unhandled", "triaged", "in_progress", "awaiting_external")
 Id = BigInteger().with_variant(Integer, "sqlite")
 _IS_OPEN = f"status IN ({', '.join(repr(status) for status in OPEN_STATUSES)})"
 _LIVE = "status NOT IN ('resolved', 'false_positive')"
+_GIVEN, _REMARK = "kind = 'assign'", "kind = 'comment'"
 _COVERING = "covers IS NOT NULL"
 _SEVERITY = "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"
 
@@ -84,6 +85,8 @@ class Signal(Table):
         Index("ix_signals_cause", "cause_type", "cause_id"),
         Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_merged", "merged_into"),
+        Index("ix_signals_closed", "is_open", "status_at"),
+        Index("ix_signals_assignee", "assignee", "is_open", "severity", "first_seen", "status_at"),
         Index("ix_signals_rank", "is_open", "rank_amount", "id"),
         Index("ix_signals_severity", "is_open", "severity_rank", "rank_amount", "id"),
         Index("ix_signals_seen", "is_open", "last_seen", "id"),
@@ -306,6 +309,8 @@ class SignalEvent(Table):
     __table_args__ = (
         Index("ix_signal_events_signal", "signal_id", "id"),
         Index("ix_signal_events_change", "change_id"),
+        Index("ix_signal_events_assigned", "detail", "id", sqlite_where=text(_GIVEN), postgresql_where=text(_GIVEN)),
+        Index("ix_signal_events_remarks", "id", sqlite_where=text(_REMARK), postgresql_where=text(_REMARK)),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from detector.connections import Configured
 from detector.deliveries import Proof
@@ -34,6 +35,8 @@ from web import (
     jobs,
     joining,
     jump,
+    manager_report,
+    notifications,
     oidc,
     rates,
     records,
@@ -48,6 +51,7 @@ from web import (
     signal,
     signals,
     subscription,
+    team,
     template_words,
     triage,
     unusual,
@@ -78,6 +82,7 @@ def create_app(
     events_token: str | None = None,
     sign_in_required: bool = False,
     provider: Provider | None = None,
+    proxies: int = 0,
     proofs: Mapping[str, Proof] | None = None,
     connected: Sequence[Configured] = (),
 ) -> Flask:
@@ -89,7 +94,8 @@ def create_app(
     there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
     what proves them, by name. `connected`: the integrations that are configured.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
-    `provider`: the company's OpenID provider, by which people may sign in.
+    `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
+    console, each of which adds to the X-Forwarded headers who asked it.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -106,6 +112,8 @@ def create_app(
         advisor=advisor,
         integrations=connected,
     )
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions[events.KEY] = Intake(warehouse, clock)
     app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -126,6 +134,9 @@ PAGES = (
     signals.pages,
     exports.pages,
     views.pages,
+    team.pages,
+    manager_report.pages,
+    notifications.pages,
     signal.pages,
     triage.pages,
     repair.pages,

@@ -31,6 +31,11 @@ class Asset:
     kind: str
 
 
+def _without_remarks(script: bytes) -> bytes:
+    """A script of ours without the lines that only remark on it, and without indentation."""
+    return re.sub(rb"^[ \t]+|^[ \t]*//.*\n", b"", script, flags=re.MULTILINE)
+
+
 class Assets:
     """All files of one folder by plain name (`console.css`) and by hashed name (`console.3fa9b1c2.css`)."""
 
@@ -38,7 +43,9 @@ class Assets:
         self._by_name: dict[str, Asset] = {}
         for kind in KINDS:
             for path in sorted(folder.glob(f"*{kind}")):
-                self._by_name[path.name] = self._asset(path.name, path.read_bytes())
+                body = path.read_bytes()
+                own = kind == ".js" and ".min." not in path.name
+                self._by_name[path.name] = self._asset(path.name, _without_remarks(body) if own else body)
         self._by_name[STYLES] = self._asset(STYLES, self._styles(folder / "styles"))
         self._by_hashed = {asset.name: asset for asset in self._by_name.values()}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
+from sqlalchemy import Engine
 
 from detector import inbox, report
 from detector.inbox import Filter
@@ -30,33 +32,34 @@ class Line:
 @pages.get("/signals.csv")
 def sheet() -> Response:
     """A line per signal and currency, as `trueup signals --csv` prints it."""
-    return _file("csv", "text/csv; charset=utf-8", _lines(_wanted()))
+    return _file("csv", "text/csv; charset=utf-8", _lines(_signals(console().engine, _wanted(), now())))
 
 
 @pages.get("/signals.json")
 def document() -> Response:
     """Every signal with all its records, as `trueup signals --json` prints it."""
-    return _file("json", "application/json", _objects(_wanted()))
+    return _file("json", "application/json", _objects(_signals(console().engine, _wanted(), now())))
 
 
 def _wanted() -> Filter:
     return addresses.read(request.args, preferences().who)
 
 
-def _signals(wanted: Filter) -> Iterator[dict[str, Any]]:
-    with operational.reading(console().engine) as session:
-        yield from inbox.export(session, wanted, now())
+def _signals(engine: Engine, wanted: Filter, at: datetime) -> Iterator[dict[str, Any]]:
+    """Read while the file is sent, when the request is over."""
+    with operational.reading(engine) as session:
+        yield from inbox.export(session, wanted, at)
 
 
-def _lines(wanted: Filter) -> Iterator[str]:
+def _lines(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
     writer = csv.writer(Line())
-    for row in report.csv_rows(_signals(wanted)):
+    for row in report.csv_rows(signals):
         yield writer.writerow(row)
 
 
-def _objects(wanted: Filter) -> Iterator[str]:
+def _objects(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
     before = "["
-    for signal in _signals(wanted):
+    for signal in signals:
         yield f"{before}\n{json.dumps(signal, ensure_ascii=False)}"
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
@@ -65,4 +68,4 @@ def _objects(wanted: Filter) -> Iterator[str]:
 def _file(kind: str, type: str, body: Iterator[str]) -> Response:
     name = f"signals-{now():%Y-%m-%d}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(stream_with_context(body), content_type=type, headers=headers)
+    return Response(body, content_type=type, headers=headers)

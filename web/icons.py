@@ -17,6 +17,7 @@ _STROKES = {
     "previous": "M12 5l-5 5 5 5",
     "next": "M8 5l5 5-5 5",
     "check": "M5 10.5l3.5 3.5L15.5 6.5",
+    "bell": "M6 13V9a4 4 0 0 1 8 0v4l1.5 1.5h-11zM8.5 16.5h3",
     "away": "M8 5H5v10h10v-3M11 4.5h4.5V9M15 5l-6 6",
 }
 _MARK = Markup(

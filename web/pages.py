@@ -12,6 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 DONE = "done"
 """The category of a notice that has nothing to undo; any other category but `error` is the change to undo."""
 
+OF_PAGES = ("Content-Security-Policy", "Permissions-Policy", "X-Frame-Options", "Set-Cookie")
+"""Headers that mean nothing on a script, a style or a font, which would carry them five times per visit."""
+
 LEAST = 500
 """Bytes below which compressing is not worth it."""
 
@@ -62,6 +65,8 @@ def refused(text: str, *, to: str | None = None) -> AnyResponse:
 def finish(answer: Response) -> Response:
     """Headers every answer needs, and compression where the browser takes it."""
     if request.endpoint == "asset":
+        for name in OF_PAGES:
+            answer.headers.pop(name, None)
         return answer
     answer.headers.setdefault("Cache-Control", "private, no-cache")
     answer.vary.update(("HX-Request", "Accept-Encoding", "Cookie"))

@@ -12,7 +12,7 @@ from people.roles import Permission
 
 READ, ACT = Permission.READ, Permission.ACT
 RULES, RUNS, ACTIVATE = Permission.RULES, Permission.RUNS, Permission.ACTIVATE
-AUDIT, PEOPLE = Permission.AUDIT, Permission.PEOPLE
+AUDIT, PEOPLE, BULK = Permission.AUDIT, Permission.PEOPLE, Permission.BULK
 
 PUBLIC = None
 """For everybody, signed in or not."""
@@ -52,6 +52,17 @@ NEEDS: Mapping[str, Permission | None] = {
     "exports.document": READ,
     "views.save": READ,
     "views.remove": READ,
+    "team.shown": BULK,
+    "team.hand_out": BULK,
+    "team.reassign": BULK,
+    "team.person": BULK,
+    "team.add_rule": BULK,
+    "team.remove_rule": BULK,
+    "team.hours": BULK,
+    "manager_report.shown": BULK,
+    "manager_report.sheet": BULK,
+    "notifications.shown": READ,
+    "notifications.read": READ,
     "signal.worked_out": READ,
     "triage.act": ACT,
     "triage.undo": ACT,

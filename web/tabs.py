@@ -58,6 +58,11 @@ def tabs(session: Session, wanted: Filter, kept: Sequence[SavedView], default: S
     ]
 
 
+def counted(session: Session, wanted: Filter) -> int:
+    """How many signals a filter lists."""
+    return _counts(session, {"all": wanted})["all"]
+
+
 def _filter(view: SavedView, me: str) -> Filter | None:
     """What a saved view asks for; None once it asks for something that there is no more."""
     try:

@@ -211,10 +211,10 @@ def test_who_wrote_a_version_does_not_activate_it_unless_they_are_a_manager(
 def test_what_somebody_may_not_open_is_not_in_their_bar(app: Flask, home: Home, people: dict[str, Person]) -> None:
     def bar(role: str) -> list[str]:
         html = browser_of(app, home, people[role]).get("/account").get_data(as_text=True)
-        return re.findall(r'<a href="(/[a-z-]+)"', html.partition("</nav>")[0])
+        return re.findall(r'<a href="(/[a-z/-]+)"', html.partition("</nav>")[0])
 
     assert bar("viewer") == ["/signals", "/bill-runs", "/rules", "/runs", "/integrations", "/data", "/scoreboard"]
-    assert bar("manager") == [*bar("viewer"), "/audit"]
+    assert bar("manager") == [*bar("viewer"), "/team", "/reports/manager", "/audit"]
     assert bar("admin") == [*bar("manager"), "/users"]
 
 

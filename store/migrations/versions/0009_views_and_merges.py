@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from alembic.op import add_column, create_index, create_table, drop_index
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, PrimaryKeyConstraint, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0009"
 down_revision = "0008"
@@ -12,6 +24,7 @@ depends_on = None
 
 ID = BigInteger().with_variant(Integer, "sqlite")
 INSTANT = DateTime(timezone=True)
+DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 OVERVIEW = ("status", "severity", "category", "integration", "rule", "assignee", "money_in", "snoozed_until",
             "finalizes_at", "under", "over", "exposure", "is_open")  # fmt: skip
 
@@ -51,6 +64,44 @@ def upgrade() -> None:
         UniqueConstraint("owner", "name", name="uq_saved_views"),
     )
     create_index("ix_saved_views_shared", "saved_views", ["shared"])
+    _team()
+
+
+def _team() -> None:
+    create_index("ix_signals_assignee", "signals", ["assignee", "is_open", "severity", "first_seen", "status_at"])
+    create_index("ix_signals_closed", "signals", ["is_open", "status_at"])
+    create_table(
+        "team_members",
+        Column("name", Text(), nullable=False),
+        Column("away_until", INSTANT),
+        Column("cover", Text()),
+        PrimaryKeyConstraint("name"),
+    )
+    create_table(
+        "assign_rules",
+        Column("id", ID, nullable=False),
+        *(Column(name, Text(), nullable=False) for name in ("field", "value", "assignee", "made_by")),
+        Column("made_at", INSTANT, nullable=False),
+        PrimaryKeyConstraint("id"),
+    )
+    for name, columns, kind in (("assigned", ["detail", "id"], "assign"), ("remarks", ["id"], "comment")):
+        only = text(f"kind = '{kind}'")
+        index = f"ix_signal_events_{name}"
+        create_index(index, "signal_events", columns, sqlite_where=only, postgresql_where=only)
+    create_table(
+        "read_marks",
+        Column("person", Text(), nullable=False),
+        Column("event_id", ID, nullable=False),
+        PrimaryKeyConstraint("person"),
+    )
+    create_table(
+        "operator_settings",
+        Column("name", Text(), nullable=False),
+        Column("value", DOCUMENT, nullable=False),
+        Column("changed_by", Text(), nullable=False),
+        Column("changed_at", INSTANT, nullable=False),
+        PrimaryKeyConstraint("name"),
+    )
 
 
 def downgrade() -> None:
