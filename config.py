@@ -33,6 +33,7 @@ from billing.dialects import DIALECTS, Dialect, dialect_of
 from billing.money import Rounding
 from billing.periods import parse_duration
 from integrations import catalogue
+from people.roles import ROLES
 
 PREFIX = "TRUEUP__"
 
@@ -154,12 +155,50 @@ class Integration(_Section):
         return plain | {key.removesuffix("_env"): environment[str(name)] for key, name in secrets.items()}
 
 
-class Remediation(_Section):
-    """Who may approve what."""
+class Tickets(_Section):
+    """Where tickets are opened: files in a folder, or an address that takes JSON."""
 
+    folder: Path | None = None
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    token_env: str | None = Field(default=None, description="The variable with the bearer token for url.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Tickets:
+        if self.folder and self.url:
+            raise ValueError("name a folder or a url, not both")
+        return self
+
+
+class Remediation(_Section):
+    """Who may approve what, and where tickets are opened."""
+
+    tickets: Tickets = Tickets()
+    batch: int = Field(default=25, ge=1, le=200, description="Actions that one approval may cover.")
     approval_limit: dict[Currency, Amount] = Field(
         default={}, description="Above it, per currency, the proposer is not the approver."
     )
+
+
+class Advisor(_Section):
+    """A language model that explains and orders what code has found; off unless a model is named."""
+
+    model: str | None = Field(default=None, description="Its name at that address; null: no model is asked.")
+    base_url: str | None = Field(default=None, pattern=r"^https?://", description="Null: OpenAI's own.")
+    api_key_env: str | None = Field(default=None, description="The variable that holds the key; null: it takes none.")
+    input_price: Amount | None = Field(default=None, description="Of a million tokens sent; 0 for a model of your own.")
+    output_price: Amount | None = Field(default=None, description="Of a million tokens answered.")
+    currency: Currency = "USD"
+    daily_budget: Amount | None = Field(default=Decimal(5), description="Spent at most by UTC day; null: any amount.")
+    timeout: Length = Field(default=timedelta(seconds=60), description="How long one reply may take.")
+    answer_tokens: int = Field(default=1500, ge=100, le=32_000, description="How long one reply may be.")
+    cache: Length = Field(default=timedelta(days=1), description="An equal question within it is not asked again.")
+    json_schema: bool = Field(default=True, description="Whether the address knows response_format json_schema.")
+
+    @model_validator(mode="after")
+    def _priced(self) -> Advisor:
+        if self.model and self.daily_budget is not None and None in (self.input_price, self.output_price):
+            raise ValueError("a daily_budget needs input_price and output_price (0 for a model of your own)")
+        return self
 
 
 class Gate(_Section):
@@ -200,8 +239,22 @@ class Web(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     https: bool = Field(default=False, description="Behind https: cookies are only sent over it.")
+    proxies: int = Field(default=0, ge=0, le=9, description="How many proxies stand before it, which name the client.")
     secret_env: str | None = Field(default=None, description="The variable with the key that signs cookies.")
     events_token_env: str | None = Field(default=None, description="The variable with the token for /api/v1/events.")
+
+
+class Oidc(_Section):
+    """The company's OpenID provider, by which people may sign in."""
+
+    issuer: str = Field(pattern=r"^https?://", description="As its id tokens name it.")
+    client_id: str
+    client_secret_env: str = Field(description="The variable that holds the client's secret.")
+    name: str = Field(default="single sign-on", description="What the button of the page of signing in says.")
+    domains: list[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]] = Field(
+        default=[], description="Whose people are let in without an invitation."
+    )
+    default_role: Literal[tuple(ROLES)] = Field(default="viewer", description="What they begin as.")  # type: ignore[valid-type]
 
 
 def _usual_rates() -> dict[str, Decimal]:
@@ -225,8 +278,16 @@ class Config(_Section):
     ranking_rates: Annotated[dict[Currency, Rate], BeforeValidator(_beside_usual)] = Field(default_factory=_usual_rates)
     remediation: Remediation = Remediation()
     gate: Gate = Gate()
+    advisor: Advisor = Advisor()
     schedule: Schedule = Schedule()
     web: Web = Web()
+    oidc: Oidc | None = None
+
+    @model_validator(mode="after")
+    def _tickets_are_no_integration(self) -> Config:
+        if "tickets" in self.integrations:
+            raise ValueError("integrations.tickets: that name is taken by remediation.tickets; choose another")
+        return self
 
     @cached_property
     def place(self) -> Path:

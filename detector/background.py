@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from detector import cycle, overrides, report, requests, schedule
+from detector import cycle, derived, overrides, report, requests, schedule
+from detector.arrivals import Window
 from detector.cycle import RunResult, Setting
 from detector.freshness import freshness
 from detector.rules import Rule
@@ -19,15 +20,20 @@ from store import operational
 
 log = logging.getLogger("trueup")
 
+WORKED_OUT = frozenset({"usage_events", "expected_lines"})
+"""What takes long to work out before a rule that needs it can run."""
+
 
 @dataclass(frozen=True)
 class Background:
-    """The parts of a home that the loop works with; a sync takes whether it is a full one and says what came of it."""
+    """The parts of a home that the loop works with; a sync takes whether it is a full one or of
+    which window, and says what came of it."""
 
     setting: Setting
     rules: Callable[[], Sequence[Rule]]
-    syncs: Mapping[str, Callable[[bool], str]]
+    syncs: Mapping[str, Callable[[bool, Window | None], str]]
     every: Mapping[str, timedelta]  # how often each integration is synced by itself
+    tests: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # whether each can be read, raising why not
 
     def beat(self) -> None:
         """Sync what is due, then run what is due by the clock; what a sync brings in runs its rules as an event."""
@@ -46,7 +52,7 @@ class Background:
 
     def work(self) -> None:
         """Do what pages asked for, one after another, until nothing waits."""
-        self._do({"run": self._run, "sync": self._sync})
+        self._do({"run": self._run, "sync": self._sync, "test": self._test})
 
     def _do(self, handlers: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> None:
         while requests.work(self.setting.engine, handlers, worker=self.setting.worker, clock=self.setting.clock):
@@ -62,7 +68,7 @@ class Background:
     def _synced(self, name: str) -> bool:
         """What goes wrong stands in the sync's row of loads; the loop goes on."""
         try:
-            log.info("sync %s: %s", name, self.syncs[name](False))
+            log.info("sync %s: %s", name, self.syncs[name](False, None))
         except Exception as error:  # whatever an outside system does, the others are still due
             log.warning("sync %s failed: %s", name, error)
             return False
@@ -83,14 +89,35 @@ class Background:
             aside = schedule.paused(session, now)
         rules = [rule for rule in schedule.after(event, self.rules()) if rule.name not in aside]
         slots = {rule.name: schedule.Slot(f"{event}/{args['integration']}/{args['snapshot']}") for rule in rules}
-        results = cycle.run(self.setting, rules, now, trigger="event", slots=slots, on_result=_tell)
+        results = [
+            result
+            for group in quick_first(rules)
+            for result in cycle.run(self.setting, group, now, trigger="event", slots=slots, on_result=_tell)
+        ]
         if any(result.reason == "already_running" for result in results):
             raise requests.NotYet
         return "; ".join(report.run_line(result) for result in results) or f"no rule runs on {event}"
 
     def _sync(self, args: Mapping[str, Any]) -> str:
-        names = args.get("integrations") or list(self.syncs)
-        return "; ".join(f"{name}: {self.syncs[name](bool(args.get('full')))}" for name in names)
+        names, full = args.get("integrations") or list(self.syncs), bool(args.get("full"))
+        start, end = (datetime.fromisoformat(args[key]) if args.get(key) else None for key in ("from", "to"))
+        window = Window(start, end) if start else None
+        return "; ".join(f"{name}: {self.syncs[name](full, window)}" for name in names)
+
+    def _test(self, args: Mapping[str, Any]) -> str:
+        return self.tests[str(args["integration"])]()
+
+
+def quick_first(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """The rules that read billing records alone, then those for which usage is counted and lines are rated first.
+
+    So a draft's first signals need not wait for the dearest rule. A rule that one of the others covers comes with them.
+    """
+    slow = [rule for rule in rules if derived.needed(rule.relations) & WORKED_OUT]
+    while more := [rule for rule in rules if rule not in slow and any(rule.code in other.covers for other in slow)]:
+        slow += more
+    quick = [rule for rule in rules if rule not in slow]
+    return [group for group in (quick, slow) if group]
 
 
 def _tell(result: RunResult) -> None:

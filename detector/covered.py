@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from detector import requests
+from detector import audited, requests
 from detector.covering import Explanations, Place, place, records
 from detector.decisions import ENDED
 from detector.findings import Finding
@@ -130,7 +130,9 @@ def bring_back(session: Session, ids: Sequence[int], *, actor: str, now: datetim
             by = sorted({f"SIG-{row.signal_id}" for row in rows if row.own_signal_id == number})
             restore(session, signal, now)
             detail = f"{', '.join(by)} explained it and was a false positive"
-            session.add(_event(signal, actor, now, detail))
+            event = _event(signal, actor, now, detail)
+            session.add(event)
+            audited.signal_event(session, event)
     for row in rows:
         row.gone_since = now
     for rule in sorted({row.rule for row in rows}):

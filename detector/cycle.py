@@ -22,7 +22,8 @@ from sqlalchemy import Engine, select
 
 from billing.books import BY_NAME
 from billing.dialects import Dialects
-from detector import covering, derived, overrides, unchanged, usage_labels, versions
+from detector import bill_runs, covering, derived, overrides, records, unchanged, usage_labels, versions
+from detector.bill_runs import NONE, BillRuns
 from detector.claims import Cancelled, LeaseLost, Refused, Wanted, claim, owned, renew
 from detector.decisions import Policy
 from detector.evaluate import RuleFailed, bound, evaluate
@@ -96,7 +97,7 @@ def run(
         with books_at(setting.warehouse, snapshot, setting.allowed) as con:
             horizon = Horizon(con, as_of)
             broken = _derive(con, as_of, [rule for rule, _ in claimed], setting.warehouse.dialects, learned)
-            drafts = _drafts(con, as_of) if broken is None else {}
+            drafts = _Drafts(_drafts(con, as_of), bill_runs.read(con, as_of)) if broken is None else _Drafts({}, NONE)
             while claimed:
                 rule, run_id = claimed[0]
                 results.append(_one(setting, horizon, rule, run_id, drafts, broken, learned))
@@ -192,12 +193,20 @@ def _derive(
     con: duckdb.DuckDBPyConnection, as_of: datetime, rules: Sequence[Rule], dialects: Dialects, learned: Learned
 ) -> str | None:
     """Build what the rules need, once; the error when that fails, so that each rule is then tried by itself."""
-    needed = {"invoices"}.union(*(rule.relations for rule in rules))
+    needed = records.TABLES.union(*(rule.relations for rule in rules))
     try:
         derived.build(con, as_of, needed, dialects, learned=learned)
     except Exception as error:  # whichever relation it is, rules that do not need it can still run
         return str(error)
     return None
+
+
+@dataclass(frozen=True)
+class _Drafts:
+    """When each draft becomes final by itself, and which bill run it is of."""
+
+    finalizes: Mapping[str, datetime]
+    runs: BillRuns
 
 
 def _drafts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, datetime]:
@@ -214,7 +223,7 @@ def _one(
     horizon: Horizon,
     rule: Rule,
     run_id: int,
-    drafts: Mapping[str, datetime],
+    drafts: _Drafts,
     broken: str | None,
     learned: Learned,
 ) -> RunResult:
@@ -261,7 +270,7 @@ def _keep(
     rule: Rule,
     run_id: int,
     answer: _Answer,
-    drafts: Mapping[str, datetime],
+    drafts: _Drafts,
     seconds: float,
 ) -> RunResult:
     """Fold the findings and close the run, in one transaction."""
@@ -272,8 +281,9 @@ def _keep(
             raise Cancelled(row.cancelled_by)
         behind = stale(session, setting.limits, now)
         decisions = fold(
-            session, row, rule, findings, now=now, policy=_policy(setting, rule), drafts=drafts, stale=bool(behind)
-        )
+            session, row, rule, findings, now=now, policy=_policy(setting, rule),
+            drafts=drafts.finalizes, bill_runs=drafts.runs, stale=bool(behind),
+        )  # fmt: skip
         row.status, row.finished_at, row.findings = "ok", now, len(findings)
         row.milliseconds, row.inputs, row.holds_until = round(seconds * 1000), answer.inputs, answer.holds_until
         row.reason = "stale: " + "; ".join(f"{name}: {why}" for name, why in behind.items()) if behind else row.reason

@@ -33,8 +33,11 @@ _STEP = timedelta(days=7)
 """Clocks are sampled this often: no timezone changes and changes back within a week."""
 
 READ_IN_PLACE = frozenset({"usage_events", "reported_usage", "invoice_lines", "payments", "credit_movements"})
-"""Tables that grow with time are read where they lie. Opening a table of the lake costs more than reading a small one,
-so each of the others that is needed is copied once."""
+"""Tables that grow with time are read where they lie once they have many rows. Opening a table of the lake costs more
+than reading a small one, so each of the others that is needed is copied once."""
+
+FEW = 1_000_000
+"""A table of at most so many rows is copied in any case."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,9 @@ def build(
     wanted = needed(RELATIONS if tables is None else tables)
     with _one_transaction(con):
         con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS TIMESTAMP '{instant.isoformat(sep=' ')}'")
+        copied = wanted - _large(con)
         for table in TABLES:
-            is_copied = table.name in wanted and table.name not in READ_IN_PLACE
+            is_copied = table.name in copied
             _make_known(con, table, (replaced or {}).get(table.name), is_copied=is_copied)
         _make_currencies(con)
         if "integration_dialects" in wanted:
@@ -128,7 +132,7 @@ def build(
             if not derivation.columns or derivation.name in wanted:
                 con.execute(derivation.sql)
                 if derivation.name == "repeated_events":
-                    _count_events_once(con)
+                    _count_events_once(con, "known_usage_events" if "usage_events" in copied else "books.usage_events")
                 if derivation.name == "usage_changes" and "unusual_scores" in wanted:
                     _look_through(con, learned)
 
@@ -178,10 +182,16 @@ def _make_known(con: duckdb.DuckDBPyConnection, table: Table, replaced: str | No
     con.execute(f"CREATE OR REPLACE TEMP VIEW {table.name} AS {rows}")
 
 
-def _count_events_once(con: duckdb.DuckDBPyConnection) -> None:
+def _large(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The tables that are read where they lie."""
+    found = con.execute("SELECT table_name FROM duckdb_tables() WHERE estimated_size > ?", [FEW]).fetchall()
+    return {name for (name,) in found} & READ_IN_PLACE
+
+
+def _count_events_once(con: duckdb.DuckDBPyConnection, lie: str) -> None:
     """Leaves repeated events out of the view usage_events; untouched, and cheaper to read, where there are none."""
     if con.execute("FROM repeated_events LIMIT 1").fetchone():
-        rows = "SELECT * FROM books.usage_events ANTI JOIN repeated_events USING (integration, source, event_id)"
+        rows = f"SELECT * FROM {lie} ANTI JOIN repeated_events USING (integration, source, event_id)"
         con.execute(f"CREATE OR REPLACE TEMP VIEW usage_events AS {rows} WHERE received_at <= as_of()")
 
 

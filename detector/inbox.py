@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from detector import keyset
 from detector.detail import EntityPage, SignalDetail, as_json, entities, number, signal, sparklines
-from detector.inbox_filter import BadFilter, Filter, conditions
+from detector.inbox_filter import NO_RUN, BadFilter, Filter, conditions, counted
 from detector.overview import Overview, Total, overview, totals_by
 from detector.similar import Similar
 from store.operational_tables import Signal, SignalEntity
@@ -66,7 +66,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Group:
-    """Signals that share a cause, a customer or a rule; `narrow` is the filter that lists them."""
+    """Signals that share a cause, a customer, a rule or a bill run; `narrow` is the filter that lists them."""
 
     key: str
     name: str
@@ -88,7 +88,7 @@ def facets(session: Session, wanted: Filter, now: datetime) -> Mapping[str, list
 
 
 def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> list[Group]:
-    """The signals by `wanted.group` (cause, customer or rule) over all pages, most money first.
+    """The signals by `wanted.group` (cause, customer, rule or bill run) over all pages, most money first.
 
     Raises BadFilter when the filter names no group.
     """
@@ -102,7 +102,7 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
         .limit(limit)
     )
     rows = session.execute(query).all()
-    totals = totals_by(session, key, [*where, key.in_([row[0] for row in rows])])
+    totals = totals_by(session, key, [*counted(wanted, now), key.in_([row[0] for row in rows])])
     return [
         Group(value, name or value, count, severity, totals.get(value, ()), _narrowed(wanted, value))
         for value, name, count, severity in rows
@@ -142,7 +142,9 @@ def _group_columns(group: str) -> tuple[SQLColumnExpression[Any], SQLColumnExpre
             return func.coalesce(Signal.customer_id, ""), Signal.customer_name
         case "rule":
             return Signal.rule, Signal.code
-    raise BadFilter("group needs one of cause, customer, rule")
+        case "bill_run":
+            return func.coalesce(Signal.bill_run_id, NO_RUN), func.coalesce(Signal.bill_run_id, NO_RUN)
+    raise BadFilter("group needs one of cause, customer, rule, bill_run")
 
 
 def _narrowed(wanted: Filter, key: str) -> Filter:

@@ -45,7 +45,11 @@ FACETS: Mapping[str, InstrumentedAttribute[Any]] = {
     "rule": Signal.rule,
     "assignee": Signal.assignee,
 }
-GROUPS = ("cause", "customer", "rule")
+GROUPS = ("cause", "customer", "rule", "bill_run")
+
+
+NO_RUN = "none"
+"""The name of the group of signals that no draft of a bill run belongs to."""
 
 
 class BadFilter(ValueError):  # noqa: N818 (what is bad is the filter that a person or an address gave)
@@ -71,6 +75,7 @@ class Filter:
     code: tuple[str, ...] = ()
     cause: str = ""
     customer: str = ""
+    bill_run: str = ""
     entity: str = ""
     q: str = ""
     me: str = ""
@@ -88,7 +93,14 @@ class Filter:
 
 
 def conditions(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
-    """What the filter asks of a row of `signals`."""
+    """What the filter asks of a row of `signals` to be listed. What is merged into another signal is listed only among
+    every signal; its money counts wherever the other one is listed.
+    """
+    return [*counted(wanted, now), *([] if wanted.view == "every" else [Signal.merged_into.is_(None)])]
+
+
+def counted(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    """As `conditions`, with what is merged into other signals: all whose money counts."""
     found = [*_view(wanted, now), *_status(wanted.status), *narrowing(wanted)]
     for name, column in FACETS.items():
         values: tuple[str, ...] = getattr(wanted, name) if name != "status" else ()
@@ -98,7 +110,7 @@ def conditions(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
 
 
 def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
-    """What the filter asks apart from view, status and facets: code, cause, customer, record, text."""
+    """What the filter asks apart from view, status and facets: code, cause, customer, bill run, record, text."""
     found: list[ColumnElement[bool]] = []
     if wanted.code:
         found.append(Signal.code.in_(wanted.code))
@@ -107,6 +119,8 @@ def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
         found += [Signal.cause_type == kind, Signal.cause_id == key]
     if wanted.customer:
         found.append(_names(SignalEntity.customer_id == wanted.customer))
+    if wanted.bill_run:
+        found.append(Signal.bill_run_id == (wanted.bill_run if wanted.bill_run != NO_RUN else None))
     if wanted.entity:
         found.append(_names(SignalEntity.entity_id == wanted.entity))
     if wanted.q.strip():

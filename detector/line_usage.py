@@ -64,14 +64,14 @@ WITH mine AS (
     SELECT unnest(CAST($starts AS TIMESTAMP[])) AS report_start, unnest(CAST($ends AS TIMESTAMP[])) AS report_end,
         unnest(CAST($recorded AS TIMESTAMP[])) AS recorded_at
 ), counted AS (
-    SELECT e.time, e.value, e.received_at, e.event_id,
+    SELECT DISTINCT ON (e.source, e.event_id) e.time, e.value, e.received_at, e.event_id,
         coalesce(TRY(json_extract_string(e.properties, CAST($property AS VARCHAR))), CAST(e.value AS VARCHAR))
             AS distinct_value
     FROM books.usage_events AS e
     SEMI JOIN mine AS m ON {keyed}m.subject = e.subject AND m.counts_from <= e.time AND e.time < m.counts_to
     WHERE e.event_type = $event_type AND e.status = 'accepted'
         AND e.time >= $start AND e.time < $end AND e.received_at <= $as_of
-    QUALIFY row_number() OVER (PARTITION BY e.source, e.event_id ORDER BY e.received_at, e.integration) = 1
+    ORDER BY e.received_at, e.integration
 ), told AS (
     SELECT c.*, c.received_at <= coalesce(r.recorded_at, $cutoff) AS in_time
     FROM counted AS c

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.periods import Duration
-from detector import rule_text
+from detector import audited, rule_text
 from detector.parameters import settle
 from detector.rule_format import Schedule, Severity
 from detector.rules import Rule
@@ -96,8 +96,10 @@ def change(session: Session, rule: Rule, wanted: Change, *, actor: str, now: dat
     before = session.get(RuleOverride, rule.name)
     if not (wanted.off or kept.severity or kept.schedule or kept.params):
         if before is not None:
+            audited.override(session, rule.name, audited.set_of(before), {}, actor, now)
             session.delete(before)
         return None
+    audited.override(session, rule.name, audited.set_of(before), audited.set_of(kept), actor, now)
     return session.merge(kept)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, not_, select, true
 from sqlalchemy.orm import Session
 
-from detector.inbox_filter import FACETS, Filter, asleep, conditions, narrowing, urgent
+from detector.inbox_filter import FACETS, Filter, asleep, counted, narrowing, urgent
 from detector.signal_content import SEVERAL
 from store.operational_tables import OPEN_STATUSES, Signal, SignalImpact
 
@@ -74,7 +74,7 @@ def _overview(session: Session, wanted: Filter, now: datetime) -> Overview:
     facets = {name: _facet(parts, name, wanted) for name in FACETS}
     totals = _totals(matching)
     if any(part.currency == SEVERAL for part in matching):
-        totals = _added(totals, _several(session, [*conditions(wanted, now), Signal.money_in == SEVERAL]))
+        totals = _added(totals, _several(session, [*counted(wanted, now), Signal.money_in == SEVERAL]))
     return Overview(sum(part.count for part in matching), totals, facets)
 
 
@@ -101,8 +101,10 @@ def _query(wanted: Filter, now: datetime) -> Any:
     shown = _shown(wanted, now)
     money = [func.sum(case((shown, column), else_=0)) for column in (Signal.under, Signal.over, Signal.exposure)]
     keys = (*FACETS.values(), Signal.money_in)
-    count = func.sum(case((shown, 1), else_=0)).cast(Integer)
-    return select(*keys, *money, count).where(*narrowing(wanted)).group_by(*keys)
+    listed = shown if wanted.view == "every" else and_(shown, Signal.merged_into.is_(None))
+    count = func.sum(case((listed, 1), else_=0)).cast(Integer)
+    any_shown = func.sum(case((shown, 1), else_=0)).cast(Integer)
+    return select(*keys, *money, count, any_shown).where(*narrowing(wanted)).group_by(*keys)
 
 
 def _shown(wanted: Filter, now: datetime) -> ColumnElement[bool]:
@@ -118,7 +120,7 @@ def _shown(wanted: Filter, now: datetime) -> ColumnElement[bool]:
 
 
 def _part(row: Any) -> _Part:
-    *values, currency, under, over, exposure, count = row
+    *values, currency, under, over, exposure, count, _ = row
     return _Part(
         dict(zip(FACETS, values, strict=True)), currency, count, (_exact(under), _exact(over), _exact(exposure))
     )
@@ -148,7 +150,7 @@ def _has_status(part: _Part, status: str) -> bool:
 def _facet(parts: Iterable[_Part], name: str, wanted: Filter) -> list[tuple[str | None, int]]:
     counts: Counter[str | None] = Counter()
     for part in parts:
-        if _matches(part, wanted, but=name):
+        if part.count and _matches(part, wanted, but=name):
             counts[part.values[name]] += part.count
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] or ""))
 

@@ -17,7 +17,9 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 def open(rows: Rows) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory whose schema `books` holds every table with these typed rows; the caller closes it."""
     con = duckdb.connect(":memory:", config={"python_enable_replacements": False})
-    con.execute("SET TimeZone = 'UTC'; CREATE SCHEMA books")
+    con.execute(
+        "SET TimeZone = 'UTC'; SET threads = 1; CREATE SCHEMA books"
+    )  # a few rows: threads cost more than they save
     for table in TABLES:
         con.execute(creation(table))
     for name, given in rows.items():

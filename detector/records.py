@@ -5,6 +5,7 @@ So a rule only has to return ids; what it returns itself wins.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,70 +17,76 @@ import duckdb
 from detector.findings import EntityType, Reference
 
 DESCRIPTIONS: Mapping[EntityType, str] = {
-    EntityType.CUSTOMER: "SELECT integration, customer_id AS id, customer_id, name, status FROM books.customers",
+    EntityType.CUSTOMER: "SELECT integration, customer_id AS id, customer_id, name, status FROM customers",
     EntityType.SUBSCRIPTION: """
         SELECT s.integration, s.subscription_id AS id, s.customer_id, p.name,
             s.started_at AS target_date, s.ended_at AS execution_date, s.status
-        FROM books.subscriptions AS s
-        LEFT JOIN books.plans AS p ON (p.integration, p.plan_id) = (s.integration, s.plan_id)""",
+        FROM subscriptions AS s
+        LEFT JOIN plans AS p ON (p.integration, p.plan_id) = (s.integration, s.plan_id)""",
     EntityType.ITEM: """
         SELECT i.integration, i.item_id AS id, s.customer_id, p.name,
             i.active_from AS target_date, i.active_to AS execution_date, s.status
-        FROM books.subscription_items AS i
-        LEFT JOIN books.subscriptions AS s
+        FROM subscription_items AS i
+        LEFT JOIN subscriptions AS s
             ON (s.integration, s.subscription_id) = (i.integration, i.subscription_id)
-        LEFT JOIN books.prices AS p ON (p.integration, p.price_id) = (i.integration, i.price_id)""",
+        LEFT JOIN prices AS p ON (p.integration, p.price_id) = (i.integration, i.price_id)""",
     EntityType.PRICE: """
-        SELECT integration, price_id AS id, name, effective_from AS target_date, status FROM books.prices""",
+        SELECT integration, price_id AS id, name, effective_from AS target_date, status FROM prices""",
     EntityType.PLAN: """
-        SELECT integration, plan_id AS id, name, effective_from AS target_date, status FROM books.plans""",
-    EntityType.METER: "SELECT integration, meter_id AS id, name FROM books.meters",
+        SELECT integration, plan_id AS id, name, effective_from AS target_date, status FROM plans""",
+    EntityType.METER: "SELECT integration, meter_id AS id, name FROM meters",
     EntityType.USAGE_EVENT: """
         SELECT integration, event_id AS id, event_type AS name, time AS target_date,
             received_at AS execution_date, status
-        FROM books.usage_events""",
+        FROM usage_events""",
     EntityType.REPORTED_USAGE: """
         SELECT integration, record_id AS id, item_id AS name, period_start AS target_date,
             recorded_at AS execution_date, status
-        FROM books.reported_usage""",
+        FROM reported_usage""",
     EntityType.INVOICE: """
         SELECT integration, invoice_id AS id, customer_id, number AS name,
             coalesce(period_end, created_at) AS target_date, issued_at AS execution_date, status
-        FROM books.invoices""",
+        FROM invoices""",
     EntityType.INVOICE_LINE: """
         SELECT l.integration, l.line_id AS id, i.customer_id, l.description AS name,
             coalesce(l.period_start, i.created_at) AS target_date, i.issued_at AS execution_date, i.status
-        FROM books.invoice_lines AS l
-        LEFT JOIN books.invoices AS i ON (i.integration, i.invoice_id) = (l.integration, l.invoice_id)""",
+        FROM invoice_lines AS l
+        LEFT JOIN invoices AS i ON (i.integration, i.invoice_id) = (l.integration, l.invoice_id)""",
     EntityType.BILL_RUN: """
         SELECT integration, bill_run_id AS id, target_date, completed_at AS execution_date, status
-        FROM books.bill_runs""",
+        FROM bill_runs""",
     EntityType.PAYMENT: """
         SELECT integration, payment_id AS id, customer_id, coalesce(failure_code, purpose) AS name,
             created_at AS target_date, created_at AS execution_date, status
-        FROM books.payments""",
+        FROM payments""",
     EntityType.CREDIT_NOTE: """
         SELECT integration, credit_note_id AS id, customer_id, reason AS name, created_at AS target_date,
             created_at AS execution_date, status
-        FROM books.credit_notes""",
+        FROM credit_notes""",
     EntityType.CREDIT_GRANT: """
         SELECT integration, grant_id AS id, customer_id, effective_at AS target_date,
             created_at AS execution_date, status
-        FROM books.credit_grants""",
+        FROM credit_grants""",
     EntityType.CREDIT_MOVEMENT: """
         SELECT integration, movement_id AS id, customer_id, kind AS name, booked_at AS target_date,
             booked_at AS execution_date
-        FROM books.credit_movements""",
-    EntityType.TOPUP_RULE: "SELECT integration, topup_rule_id AS id, customer_id, mode AS name FROM books.topup_rules",
+        FROM credit_movements""",
+    EntityType.TOPUP_RULE: "SELECT integration, topup_rule_id AS id, customer_id, mode AS name FROM topup_rules",
     EntityType.ENTITLEMENT: """
         SELECT integration, entitlement_id AS id, customer_id, feature AS name, active_from AS target_date
-        FROM books.entitlements""",
+        FROM entitlements""",
     EntityType.DISCOUNT: """
         SELECT integration, discount_id AS id, customer_id, kind AS name, starts_at AS target_date,
             ends_at AS execution_date
-        FROM books.discounts""",
+        FROM discounts""",
 }
 """Per type: the id, and as much of customer_id, name, target_date, execution_date and status as there is."""
+
+READ = {kind: frozenset(re.findall(r"(?:FROM|JOIN) (\w+)", sql)) for kind, sql in DESCRIPTIONS.items()}
+"""Per type: the tables of the books that its description reads, as they were known at the instant of the run."""
+
+TABLES = frozenset[str]().union(*READ.values())
+"""All of these tables."""
 
 
 @dataclass(frozen=True)

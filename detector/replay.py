@@ -21,7 +21,7 @@ import duckdb
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import selectinload
 
-from detector import covered, cycle, derived, usage_labels
+from detector import covered, cycle, derived, records, usage_labels
 from detector.decisions import ENDED, Policy
 from detector.evaluate import RuleFailed, evaluate
 from detector.findings import Finding
@@ -178,7 +178,7 @@ def _try(
 ) -> int:
     """Every contender at one point, or none of them: a point that is interrupted counts for nobody."""
     running = [racer for racer in racers if not racer.failed]
-    relations = frozenset[str]().union(*(racer.contender.rule.relations for racer in running))
+    relations = records.TABLES.union(*(racer.contender.rule.relations for racer in running))
     with operational.reading(engine) as session:
         learned = usage_labels.learned(session, point.as_of)
     derived.build(con, point.as_of, relations, warehouse.dialects, learned=learned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich.table import Table
@@ -132,12 +132,16 @@ def advice(rule: Rule | None) -> list[dict[str, Any]]:
 
 def write_csv(out: TextIO, signals: Iterable[Mapping[str, Any]]) -> None:
     """One line per signal and currency; text that a spreadsheet would take for a formula is quoted."""
-    writer = csv.writer(out)
-    writer.writerow([*CSV_COLUMNS, *CSV_MONEY, "records"])
+    csv.writer(out).writerows(csv_rows(signals))
+
+
+def csv_rows(signals: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """The names of the columns, then a row per signal and currency, as `write_csv` writes them."""
+    yield [*CSV_COLUMNS, *CSV_MONEY, "records"]
     for signal in signals:
         head = [_cell(signal[name]) for name in CSV_COLUMNS]
         for money in signal["impact"] or [dict.fromkeys(CSV_MONEY)]:
-            writer.writerow([*head, *(money[name] for name in CSV_MONEY), len(signal["entities"])])
+            yield [*head, *(money[name] for name in CSV_MONEY), len(signal["entities"])]
 
 
 def run_line(result: RunResult) -> str:

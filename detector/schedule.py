@@ -8,6 +8,7 @@ process has its own loop; the row of `runs`, unique by rule and slot, makes one 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from billing import periods
 from billing.periods import timezone_named
-from detector import cron
+from detector import audited, cron
 from detector.claims import holds
 from detector.rule_format import Schedule
 from detector.rules import Rule
@@ -128,12 +129,14 @@ def resume(session: Session, rule: str, *, actor: str, now: datetime) -> None:
 def loop(jobs: Mapping[str, tuple[float, Callable[[], Any]]]) -> BackgroundScheduler:
     """A scheduler, not yet started, that calls each job every so many seconds, never twice at once.
 
-    What was missed while a job was running is one call afterwards.
+    What was missed while a job was running is one call afterwards. The rarer a job, the longer its first call waits:
+    what is wanted at once comes first.
     """
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every call that waits for the one before
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(max(len(jobs), 1))}, timezone=UTC)
     for name, (seconds, job) in jobs.items():
         scheduler.add_job(job, "interval", seconds=seconds, id=name, coalesce=True, max_instances=1, next_run_time=None)
-        scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+        scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds / 6))
     return scheduler
 
 
@@ -159,6 +162,8 @@ def _last_looks(session: Session, now: datetime) -> Any:
 
 def _set_state(session: Session, rule: str, state: str, until: datetime | None, actor: str, now: datetime) -> None:
     override = session.get(RuleOverride, rule, with_for_update=True) or RuleOverride(rule=rule)
+    before = audited.set_of(override)
     override.state, override.paused_until = state, until
     override.changed_by, override.changed_at = actor, now
+    audited.override(session, rule, before, audited.set_of(override), actor, now)
     session.add(override)

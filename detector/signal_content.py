@@ -114,6 +114,11 @@ class Content:
         invoices = {entity.id for entity, _ in self.entities.values() if entity.type == EntityType.INVOICE}
         return min((drafts[invoice] for invoice in invoices if invoice in drafts), default=None)
 
+    def bill_run(self, runs: Mapping[str, str]) -> str | None:
+        """The bill run of its draft invoices, the first by name where there are several; `runs`: run by draft."""
+        invoices = {entity.id for entity, _ in self.entities.values() if entity.type == EntityType.INVOICE}
+        return min((runs[invoice] for invoice in invoices if invoice in runs), default=None)
+
     def rank_amount(self, rates: Mapping[str, Decimal]) -> Decimal:
         """All money at the ranking rates, as `ranked` says."""
         return ranked(self.impacts, rates)

@@ -45,6 +45,7 @@ def describe(
     current: Content,
     rates: Mapping[str, Decimal],
     drafts: Mapping[str, datetime],
+    bill_runs: Mapping[str, str],
 ) -> None:
     """Set what the inbox shows and sorts by: the rule's words, the content's figures."""
     largest = current.largest
@@ -62,6 +63,7 @@ def describe(
     signal.customer_count = len(current.customers)
     signal.customer_id, signal.customer_name = customer
     signal.finalizes_at = current.finalizes_at(drafts)
+    signal.bill_run_id = current.bill_run(bill_runs)
     signal.rank_amount = current.rank_amount(rates)
     signal.money_in, (signal.under, signal.over, signal.exposure) = current.money
 

@@ -19,7 +19,8 @@ from uuid import uuid4
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from detector import covered
+from detector import covered, merged, team
+from detector.bill_runs import NONE, BillRuns
 from detector.decisions import ENDED, QUIET, Decision, Policy, Reason
 from detector.findings import Finding
 from detector.signal_content import Content, Money, content, fingerprint, ranked
@@ -37,15 +38,16 @@ def fold(
     now: datetime,
     policy: Policy,
     drafts: Mapping[str, datetime] | None = None,
+    bill_runs: BillRuns = NONE,
     stale: bool = False,
 ) -> list[Decision]:
     """Fold everything a run of `rule` found into its signals; `findings` is all of it, so what is not there is gone.
 
-    `drafts` says when each draft invoice becomes final. With `stale` nothing clears. Call it inside the transaction
-    that also writes the run's row.
+    `drafts` says when each draft invoice becomes final, `bill_runs` which run it is of. With `stale` nothing clears.
+    Call it inside the transaction that also writes the run's row.
     """
     operational.alone(session, "fold")
-    folding = _Folding(session, run, rule, now, policy, drafts or {}, stale, uuid4().hex)
+    folding = _Folding(session, run, rule, now, policy, drafts or {}, bill_runs, stale, uuid4().hex)
     speaking, spoken = covered.split(session, rule, findings)
     by_fingerprint: dict[str, list[Finding]] = {}
     for finding in speaking:
@@ -59,7 +61,10 @@ def fold(
     ]
     explained = folding.explained(spoken, by_fingerprint, live)
     absent = [folding.absent(signal) for key, signal in live.items() if key not in by_fingerprint and key not in spoken]
-    return found + explained + absent + (folding.explaining() if rule.covers else [])
+    decided = found + explained + absent + (folding.explaining() if rule.covers else [])
+    merged.settle_rule(session, rule.name)
+    team.assign_new(session, [_number(each) for each in decided if each.reason == Reason.OPENED], now=now)
+    return decided
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class _Folding:
     now: datetime
     policy: Policy
     drafts: Mapping[str, datetime]
+    bill_runs: BillRuns
     stale: bool
     change_id: str
 
@@ -217,7 +223,7 @@ class _Folding:
         signal.first_seen = signal.last_seen = self.run.as_of
         signal.first_run_id = signal.last_run_id = self.run.id
         self._move(signal, "unhandled", Reason.OPENED)
-        describe(signal, self.rule, current, self.policy.rates, self.drafts)
+        describe(signal, self.rule, current, self.policy.rates, self.drafts, self.bill_runs.of)
         self.session.add(signal)
         self.session.flush()
         return self._refresh(signal, current, Reason.OPENED)
@@ -234,12 +240,12 @@ class _Folding:
         if changed:
             write_content(self.session, signal, current, self.run)
         if changed or self._outdated(signal, current):
-            describe(signal, self.rule, current, self.policy.rates, self.drafts)
-            self._wake(signal)
+            describe(signal, self.rule, current, self.policy.rates, self.drafts, self.bill_runs.of)
         if changed or reason in (Reason.REOPENED, Reason.UNCOVERED):
             write_point(self.session, signal, self.run, signal.rank_amount, signal.finding_count)
         if reason in (Reason.OPENED, Reason.WIDENED, Reason.REOPENED):
             signal.occurrences += 1
+        self._wake(signal)
         signal.last_seen, signal.last_run_id, signal.clear_runs = self.run.as_of, self.run.id, 0
         after = self._figures(signal) if changed else {"status": signal.status}
         return self._note(signal, reason, {} if reason == Reason.OPENED else before, after)
@@ -256,16 +262,24 @@ class _Folding:
     def _outdated(self, signal: Signal, current: Content) -> bool:
         """Whether the rule's words or a draft's date changed since, with the findings as they were."""
         words = (signal.rule_hash, signal.severity) == (self.rule.content_hash, str(self.rule.severity))
-        return not words or signal.finalizes_at != current.finalizes_at(self.drafts)
+        moved = signal.finalizes_at != current.finalizes_at(self.drafts)
+        return not words or moved or signal.bill_run_id != current.bill_run(self.bill_runs.of)
 
     def _wake(self, signal: Signal) -> None:
-        """What was snoozed up to an amount is back in the inbox once it ranks above it."""
-        if signal.snoozed_amount is not None and signal.rank_amount > signal.snoozed_amount:
-            signal.snoozed_until = signal.snoozed_amount = None
+        """What was snoozed up to an amount, a recurrence or a bill run is back in the inbox once that is there."""
+        worth, times, since = signal.snoozed_amount, signal.snoozed_recurrences, signal.snoozed_run
+        is_over = (
+            (worth is not None and signal.rank_amount > worth)
+            or (times is not None and signal.occurrences >= times)
+            or (since is not None and self.bill_runs.latest is not None and self.bill_runs.latest > since)
+        )
+        if is_over:
+            _awake(signal)
 
     def _move(self, signal: Signal, status: str, reason: Reason) -> None:
         signal.status, signal.status_reason, signal.status_at = status, reason, self.now
-        signal.suppressed_until = signal.snoozed_until = signal.snoozed_amount = None
+        signal.suppressed_until = None
+        _awake(signal)
 
     def _note(
         self, signal: Signal, reason: Reason, before: dict[str, Any], after: dict[str, Any], detail: str | None = None
@@ -306,6 +320,14 @@ class _Folding:
                 for row in self.session.scalars(query)
             ],
         }
+
+
+def _number(decision: Decision) -> int:
+    return int(decision.signal.removeprefix("SIG-"))
+
+
+def _awake(signal: Signal) -> None:
+    signal.snoozed_until = signal.snoozed_amount = signal.snoozed_recurrences = signal.snoozed_run = None
 
 
 def _live(session: Session, rule: str) -> dict[str, Signal]:

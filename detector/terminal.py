@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from integrations.pages import Remark
+
 _WIDEST = 10_000
 
 EVERY = 5.0
@@ -111,6 +113,12 @@ def progress() -> Iterator[Bar]:
 def say(text: str) -> None:
     """One line about what is going on."""
     click.echo(text, err=True)
+
+
+def say_remarks(name: str, remarks: Iterable[Remark]) -> None:
+    """A line for each record of an integration that could not be taken over as it stood."""
+    for remark in remarks:
+        say(f"{name}: {remark.kind} {remark.id}: {remark.reason}")
 
 
 def complain(lines: Sequence[str], code: int) -> int:

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import covered
+from detector import audited, covered, merged
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -46,10 +46,17 @@ DISMISSED_FOR = timedelta(days=30)
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 """Until when a signal sleeps that only an amount wakes."""
 
+WAKES: Mapping[str, str] = {
+    "money": "until it is worth more",
+    "recurrence": "until it is found in another place",
+    "bill_run": "until the next bill run",
+}
+"""What may end a snooze besides time."""
+
 PRIORITIES = ("P1", "P2", "P3", "P4")
 
 _MONEY = {"snoozed_amount"}
-_INSTANTS = {"snoozed_until", "suppressed_until", "resolved_at", "status_at"}
+_INSTANTS = {"snoozed_until", "snoozed_run", "suppressed_until", "resolved_at", "status_at"}
 
 
 class IllegalTransition(ValueError):  # noqa: N818 (named for what happened, as the states' table does)
@@ -218,19 +225,29 @@ def snooze(
     now: datetime,
     until: datetime | None = None,
     amount: Decimal | None = None,
+    wakes: str = "",
     version: int | None = None,
 ) -> Change:
-    """Take open signals out of the inbox until an instant, or until a run ranks them above `amount`, or both,
-    whichever comes first; neither wakes them. Raises IllegalTransition, ChangedMeanwhile, UnknownSignal.
+    """Take open signals out of the inbox until an instant, until a run ranks them above `amount`, or until what
+    `wakes` names of WAKES, whichever comes first; none of these wakes them now.
+
+    Raises IllegalTransition, ChangedMeanwhile, UnknownSignal; ValueError for an unknown `wakes`.
     """
-    asleep = until is not None or amount is not None
+    if wakes and wakes not in WAKES:
+        raise ValueError(f"{wakes!r} wakes no signal; use one of {', '.join(WAKES)}")
+    asleep = until is not None or amount is not None or bool(wakes)
     end = until or (END_OF_TIME if asleep else None)
-    deed = _Deed("snooze", "snoozed" if asleep else "woken", actor, now, None, version)
+    deed = _Deed("snooze", "snoozed" if asleep else "woken", actor, now, WAKES.get(wakes), version)
 
     def lay_down(signal: Signal) -> dict[str, Any]:
         if not signal.is_open:
             raise IllegalTransition(f"{signal.label} is {signal.status}; only open signals can be snoozed")
-        return {"snoozed_until": end, "snoozed_amount": amount}
+        return {
+            "snoozed_until": end,
+            "snoozed_amount": signal.rank_amount if wakes == "money" else amount,
+            "snoozed_recurrences": signal.occurrences + 1 if wakes == "recurrence" else None,
+            "snoozed_run": now if wakes == "bill_run" else None,
+        }
 
     return _change(session, ids, deed, lay_down)
 
@@ -240,6 +257,13 @@ def comment(session: Session, ids: Sequence[int], text: str, *, actor: str, now:
     if not text.strip():
         raise ValueError("a comment needs some text")
     return _change(session, ids, _Deed("comment", "commented", actor, now, text.strip()), lambda signal: {})
+
+
+def note(
+    session: Session, ids: Sequence[int], kind: str, reason: str, detail: str | None, *, actor: str, now: datetime
+) -> Change:
+    """Write down a deed that changes nothing of the signals themselves. Raises UnknownSignal."""
+    return _change(session, ids, _Deed(kind, reason, actor, now, detail), lambda signal: {})
 
 
 def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Change:
@@ -260,13 +284,20 @@ def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Chan
     change = _change(session, list(by_signal), _Deed("undo", f"undid {done[0].kind}", actor, now), restore)
     for event in change.events:
         by_signal[event.signal_id].undone_by = event.id
+    if done[0].kind == "merge":
+        merged.undo(session, change_id)
     return change
+
+
+def size(session: Session, change_id: str) -> int:
+    """How many signals a change touched."""
+    return session.scalar(select(func.count()).where(SignalEvent.change_id == change_id)) or 0
 
 
 def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[[Signal], dict[str, Any]]) -> Change:
     """Apply `values` to each signal and write its timeline row; collect the signals that refuse."""
     change_id, refused, touched = uuid4().hex, [], []
-    for signal in _load(session, ids):
+    for signal in load(session, ids):
         try:
             _check_version(session, signal, deed.version)
             touched.append((signal, _apply(signal, values(signal))))
@@ -278,10 +309,14 @@ def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[
     events = [_event(signal, change_id, deed, before, after) for signal, (before, after) in touched]
     session.add_all(events)
     session.flush()
+    for event in events:
+        audited.signal_event(session, event)
+    if deed.kind in ("status", "undo"):
+        merged.settle(session, [signal.fingerprint for signal, _ in touched])
     return Change(change_id, tuple(events), tuple(refused))
 
 
-def _load(session: Session, ids: Sequence[int]) -> list[Signal]:
+def load(session: Session, ids: Sequence[int]) -> list[Signal]:
     """The signals, locked until the transaction ends, in the order of their ids."""
     found: list[Signal] = []
     wanted = sorted(set(ids))
@@ -327,6 +362,8 @@ def _status(status: str, reason: str, now: datetime) -> dict[str, Any]:
         "suppressed_until": None,
         "snoozed_until": None,
         "snoozed_amount": None,
+        "snoozed_recurrences": None,
+        "snoozed_run": None,
     }
 
 

@@ -115,7 +115,7 @@ def activate(home: Opened, rule: str, number: int | None, note: str, as_json: bo
 def retire(home: Opened, rule: str) -> None:
     """Let no version of a custom rule run any more; its versions and signals stay."""
     with operational.writing(home.engine) as session:
-        version = versions.retire(session, rule)
+        version = versions.retire(session, rule, actor=author(), now=home.clock())
     if version is None:
         raise click.UsageError(f"no version of {rule} is live")
     click.echo(f"{version.label} does not run any more")

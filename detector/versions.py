@@ -12,13 +12,14 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector import rule_text
 from detector.rules import Rule, RuleProblem, content_hash, parse
-from store import operational
+from store import audit, operational
 from store.operational_tables import Job, RuleVersion
 
 FOLDER = Path("custom")
@@ -81,7 +82,11 @@ def save(
     latest = newest(session, rule.name)
     if latest is not None and latest.content_hash == rule.content_hash and latest.origin == "custom":
         return latest
-    return _add(session, rule.name, text, origin="custom", author=author, note=note, now=now)
+    version = _add(session, rule.name, text, origin="custom", author=author, note=note, now=now)
+    before = None if latest is None else {"version": latest.number, "hash": latest.content_hash}
+    after = {"version": version.number, "hash": version.content_hash}
+    _tell(session, "rule.saved", rule.name, actor=author, now=now, before=before, after=after, reason=version.note)
+    return version
 
 
 def keep(session: Session, rules: Iterable[Rule], now: datetime) -> None:
@@ -107,15 +112,26 @@ def activate(session: Session, version: RuleVersion, *, actor: str, note: str, n
             f"{version.label} was not run dry yet, and only what was may be activated: trueup dry-run {version.label}"
         )
     operational.alone(session, f"versions/{version.rule}")
-    for other in session.scalars(select(RuleVersion).where(RuleVersion.rule == version.rule, RuleVersion.live)):
-        other.live = False
+    before = _stop(session, version.rule)
     session.flush()
     version.live, version.activated_by, version.activated_at = True, actor, now
     version.activation_note = note.strip()
+    was = None if before is None else {"version": before.number}
+    after = {"version": version.number, "hash": version.content_hash}
+    reason = version.activation_note
+    _tell(session, "rule.activated", version.rule, actor=actor, now=now, before=was, after=after, reason=reason)
 
 
-def retire(session: Session, rule: str) -> RuleVersion | None:
+def retire(session: Session, rule: str, *, actor: str, now: datetime) -> RuleVersion | None:
     """Let no version of the rule run any more; the one that did, or None. Its signals stay as they are."""
+    running = _stop(session, rule)
+    if running is not None:
+        _tell(session, "rule.retired", rule, actor=actor, now=now, before={"version": running.number})
+    return running
+
+
+def _stop(session: Session, rule: str) -> RuleVersion | None:
+    """Let the version that runs run no more; which one that was."""
     running = session.scalars(select(RuleVersion).where(RuleVersion.rule == rule, RuleVersion.live)).first()
     if running is not None:
         running.live = False
@@ -182,6 +198,10 @@ def difference(before: str, after: str, names: tuple[str, str]) -> list[str]:
 def renamed(text: str, name: str) -> str:
     """The text of a rule under another name."""
     return re.sub(r"^name:.*$", f"name: {name}", text, count=1, flags=re.MULTILINE)
+
+
+def _tell(session: Session, action: str, rule: str, **more: Any) -> None:
+    audit.record(session, action, ("rule", rule), **more)
 
 
 def _add(session: Session, rule: str, text: str, *, origin: str, author: str, note: str, now: datetime) -> RuleVersion:

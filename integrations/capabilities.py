@@ -6,13 +6,15 @@ defines `from_config(name, settings)`, which returns an `Integration`. docs/inte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from integrations.objects import Object
 from integrations.pages import Lookup, Page
+from integrations.webhooks import Delivery, Headers
 from integrations.writing import Writes
 
 
@@ -37,7 +39,8 @@ class Capabilities:
     secrets: settings that it cannot do without and that are secret: config names their variable, `<setting>_env`.
     settings: settings of its own beside `base_url` and `requests_per_second`; one that ends in `_env` is a secret that
         may be left out.
-    receives: whether it takes webhooks (`receive`).
+    receives: whether it takes webhooks (`Receiving`).
+    rereads: the types of single records that it can read again (`Rereading`).
     """
 
     reads: tuple[str, ...]
@@ -48,6 +51,7 @@ class Capabilities:
     secrets: tuple[str, ...] = ("api_key",)
     settings: tuple[str, ...] = ()
     receives: bool = False
+    rereads: tuple[str, ...] = ()
 
 
 class Integration(Protocol):
@@ -84,6 +88,17 @@ class Rereading(Protocol):
 
 
 @runtime_checkable
+class Backfilling(Protocol):
+    """An integration that reads a span of time again, whatever its cursors say."""
+
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created or changed in the span; of more, where the system cannot tell. Moves no cursor.
+
+        Raises SourceError.
+        """
+
+
+@runtime_checkable
 class Writing(Protocol):
     """An integration that can be written to; whether it may be is for others to say."""
 
@@ -96,15 +111,17 @@ class Writing(Protocol):
 class Receiving(Protocol):
     """An integration that takes webhooks."""
 
-    def receive(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Iterator[Page]:
-        """The pages that a delivery brings, nothing for one that says nothing about the books.
+    def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
+        """The delivery, when it is proven to come from the system; asks nobody, so that the answer is fast.
 
-        `headers` have lower-case names. Raises ForgedError for a delivery that is not proven to come from the system.
+        Raises ForgedError, StaleError, UnreadableError (integrations.webhooks).
         """
 
+    def receive(self, told: Sequence[Object]) -> Iterator[Page]:
+        """The pages that the content of proven deliveries brings; nothing where it is not about the books.
 
-class ForgedError(ValueError):
-    """The delivery is not proven to be from the system; nothing in it may be believed."""
+        What the deliveries are about is asked for again, each object once. Raises SourceError.
+        """
 
 
 FromConfig = Callable[[str, Mapping[str, object]], Integration]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from integrations.http import SourceError
+from integrations.json_api import GoneError
 from integrations.objects import Object, Rows, merged
 from integrations.pages import Lookup, Page, Remark
 
@@ -27,6 +28,9 @@ RECENT = timedelta(days=1)
 """A walk over changes of more than this is stored page by page; a shorter one begins again when it is cut."""
 
 CURSOR = "walk"
+
+About = Callable[[Object], Iterable[tuple[str, str]]]
+"""The records, (type, id), that the content of a delivery is about."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,18 @@ class Walk:
 
 
 class Walked(Protocol):
-    """The lists of a vendor, in the order in which they are read."""
+    """The lists of a vendor, in the order in which they are read. `fresh` ones have met nothing yet."""
 
     @property
     def streams(self) -> Sequence[Stream]: ...
+
+    def fresh(self) -> Walked: ...
+
+    def record(self, kind: str, id: str) -> tuple[str, Listing]:
+        """A single record as it is now, and the stream that makes rows of it.
+
+        Raises GoneError when there is none, ValueError for a kind that cannot be asked for.
+        """
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,28 @@ class Walking:
 
     def pull(self, cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:
         """Pages of what changed since the stored cursors, or of everything; see `integrations.walk.pull`."""
-        return pull(self.lists.streams, cursor, full=full, now=now)
+        return pull(self.lists.fresh().streams, cursor, full=full, now=now)
+
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created or changed since the start; few of the lists can be asked for an end."""
+        for stream in self.lists.fresh().streams:
+            for listing in _listings(stream, Walk(start)):
+                rows, remarks = stream.rows(listing.objects, start)
+                yield Page(stream.name, rows, listing.at, remarks=remarks)
+
+    def pull_records(self, records: Iterable[tuple[str, str]]) -> Page:
+        """One page with the rows of single records, (type, id), as they are now. Raises SourceError."""
+        page = _records_page(self.lists.fresh(), records)
+        if page is None:
+            raise GoneError(f"{self.name} has none of the records any more.", permanent=True)
+        return page
+
+    def told_pages(self, told: Iterable[Object], about: About) -> Iterator[Page]:
+        """The rows of everything that the content of deliveries is about, each record asked for once."""
+        records = dict.fromkeys(record for one in told for record in about(one))
+        page = _records_page(self.lists.fresh(), records)
+        if page is not None:
+            yield page
 
     def check(self) -> str | None:
         """Why it cannot be read completely, with the remedy; None when all is well."""
@@ -109,6 +142,24 @@ class Walking:
         """How many objects those lists have whose vendor says so. Raises SourceError."""
         asked = {stream.name: stream.listing(None, None).total for stream in self.lists.streams if stream.name in names}
         return {name: total for name, total in asked.items() if total is not None}
+
+
+def _records_page(lists: Walked, records: Iterable[tuple[str, str]]) -> Page | None:
+    """The rows of those records that are still there, as of the earliest answer; None when none is."""
+    streams = {stream.name: stream for stream in lists.streams}
+    parts: list[Rows] = []
+    remarks: list[Remark] = []
+    answered: list[datetime] = []
+    for kind, id in records:
+        try:
+            name, listing = lists.record(kind, id)
+        except GoneError:
+            continue
+        rows, more = streams[name].rows(listing.objects, None)
+        parts.append(rows)
+        remarks += more
+        answered.append(listing.at)
+    return Page("records", merged(*parts), min(answered), remarks=tuple(remarks)) if answered else None
 
 
 def pull(streams: Sequence[Stream], cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:

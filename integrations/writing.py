@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from integrations.http import SourceError
@@ -40,6 +41,13 @@ VERBS: Mapping[str, str] = {
     "adjust": "add an amount to a draft, beside one of its lines",
     "unadjust": "take such an amount off the draft again",
     "cancel": "end a subscription now",
+    "pause": "keep the invoices that a subscription makes from now on as drafts",
+    "resume": "let a subscription's invoices go out again",
+    "quantity": "change the subscribed number of an item, from now on",
+    "price": "move an item to another price, from now on",
+    "report": "report usage that was refused, or never came",
+    "ask_method": "make a link under which a customer adds a payment method",
+    "open": "open a ticket",
     "pay": "try to collect an open invoice again",
 }
 """What can be asked for; an integration names those that it can do."""
@@ -70,6 +78,16 @@ class Receipt:
         return {"id": self.id, "says": dict(self.says)}
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What the outside system says that a deed would make of an amount, without doing it; major units."""
+
+    of: str
+    before: Decimal
+    after: Decimal
+    currency: str
+
+
 class UnclearError(SourceError):
     """No answer that says whether the write was done."""
 
@@ -95,6 +113,10 @@ class Writes(Protocol):
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
         """The receipt of the deed when the other side shows that it was done under this key. Raises SourceError."""
+        ...
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """What it would come to, by the other side's own preview; None where that has none. Raises SourceError."""
         ...
 
     def send(self, deed: Deed, key: str) -> Receipt:

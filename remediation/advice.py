@@ -59,11 +59,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Advice:
-    """The root cause of a signal and the steps that repair it, in order."""
+    """The root cause of a signal and the steps that repair it, in order; `case` is what they were worked out from."""
 
     signal: Signal
     cause: RootCause
     steps: tuple[Step, ...]
+    case: Case
 
     def as_json(self) -> dict[str, Any]:
         """What `trueup advise --json` prints."""
@@ -101,7 +102,7 @@ def advise(remedy: Remedy, signal_id: int, *, actor: str = life.MACHINE) -> Advi
         session.expunge_all()
     with operational.writing(remedy.setting.engine) as session:
         life.propose(session, case, planned(case), actor=actor, now=remedy.setting.clock())
-        return Advice(signal, cause, tuple(_steps(session, remedy, case)))
+        return Advice(signal, cause, tuple(_steps(session, remedy, case)), case)
 
 
 def planned(case: Case) -> list[Plan]:
@@ -143,8 +144,8 @@ def _steps(session: Session, remedy: Remedy, case: Case) -> list[Step]:
 
 
 def _of_action(session: Session, remedy: Remedy, action: Action) -> Step:
-    people = action.integration is None
-    why = "it is work of people; the action keeps who did it, and when" if people else _access(remedy, action)
+    why = "it is work of people; the action keeps who did it, and when" if life.by_word(action) else None
+    why = why or _access(remedy, action)
     return Step(
         phase=action.phase,
         system=str(action.plan["note"].get("system") or action.integration or "trueup"),

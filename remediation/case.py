@@ -5,9 +5,10 @@ Read once, from the operational store and the books; what is worked out from it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -46,10 +47,18 @@ class Case:
     lines: Mapping[str, Row] = field(default_factory=dict)
     subscriptions: Mapping[str, Row] = field(default_factory=dict)  # every subscription of the customers concerned
     payable: frozenset[str] = frozenset()  # customers with a payment method
+    items: Mapping[str, Row] = field(default_factory=dict)
+    prices: Mapping[str, Row] = field(default_factory=dict)  # of the items, and of the plan that a finding names
+    events: Mapping[str, Row] = field(default_factory=dict)  # usage events
 
     def able(self, verb: str) -> bool:
         """Whether the signal's integration is connected and can do it."""
         return verb in self.can.get(self.signal.integration, frozenset())
+
+    @property
+    def customers(self) -> list[str]:
+        """The customers concerned, by id."""
+        return sorted({each.customer_id for each in self.entities if each.customer_id})
 
     def affected(self, type: str) -> list[SignalEntity]:
         """The records of a type that are wrong, or have to change."""
@@ -121,22 +130,32 @@ def _with_books(case: Case, con: duckdb.DuckDBPyConnection) -> Case:
     of_lines = [row["invoice_id"] for row in lines]
     written = [deed["id"] for each in case.actions for deed in each.plan["deeds"] if deed["type"] == "invoice"]
     invoices = _rows(con, integration, "invoices", "invoice_id", [*ids["invoices"], *of_lines, *written])
-    customers = sorted({each.customer_id for each in case.entities if each.customer_id})
-    subscriptions = _rows(con, integration, "subscriptions", "customer_id", customers)
-    holders = _rows(con, integration, "customers", "customer_id", customers)
-    return Case(
-        case.signal,
-        case.rule,
-        case.findings,
-        case.entities,
-        case.also_seen,
-        case.actions,
-        case.can,
+    subscriptions = _rows(con, integration, "subscriptions", "customer_id", case.customers)
+    holders = _rows(con, integration, "customers", "customer_id", case.customers)
+    named = {type: [each.entity_id for each in case.entities if each.type == type] for type in ("item", "usage_event")}
+    items = _rows(con, integration, "subscription_items", "item_id", named["item"])
+    plans = sorted({str(found) for each in case.findings if (found := each.evidence.get("other_plan_id"))})
+    prices = [
+        *_rows(con, integration, "prices", "price_id", [row["price_id"] for row in items]),
+        *_rows(con, integration, "prices", "plan_id", plans),
+    ]
+    return replace(
+        case,
         invoices={row["invoice_id"]: row for row in invoices},
         lines={row["line_id"]: row for row in lines},
         subscriptions={row["subscription_id"]: row for row in subscriptions},
         payable=frozenset(row["customer_id"] for row in holders if row["payment_method"] is not None),
+        items={row["item_id"]: row for row in items},
+        prices={row["price_id"]: row for row in prices},
+        events={row["event_id"]: row for row in _events(con, named["usage_event"])},
     )
+
+
+def _events(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Usage events by id, whichever source they came from; two sources with one id give neither."""
+    found = _selected(con, "SELECT * FROM books.usage_events WHERE event_id IN (SELECT unnest(?))", [sorted(set(ids))])
+    times = Counter(row["event_id"] for row in found)
+    return [row for row in found if times[row["event_id"]] == 1]
 
 
 def _rows(
@@ -145,7 +164,11 @@ def _rows(
     if not ids:
         return []
     query = f"SELECT * FROM books.{table} WHERE integration = ? AND {column} IN (SELECT unnest(?))"
-    result = con.execute(query, [integration, sorted(set(ids))])
+    return _selected(con, query, [integration, sorted(set(ids))])
+
+
+def _selected(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    result = con.execute(query, values)
     names = [each[0] for each in result.description or ()]
     return [dict(zip(names, map(_aware, row), strict=True)) for row in result.fetchall()]
 

@@ -1,49 +1,20 @@
-"""The commands of remediation: advise, actions, gate. They open nothing themselves, see `Opened`."""
+"""The commands of actions and the gate. They open nothing themselves, see `options.Opened`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import click
 
-from detector import inbox, terminal
-from detector.commands import Opened as Home
+from detector import terminal
+from detector.detail import amount
 from detector.terminal import JSON, JobFailed
-from integrations.http import SourceError
-from remediation import execute, gate, life, report, verify
-from remediation.advice import action_json, advise
-from remediation.remedy import Remedy
+from remediation import execute, gate, holds, life, preview, report, verify
+from remediation.advice import action_json
+from remediation.batch_commands import batch_group
+from remediation.options import AS, BY, REASON, Opened, refusals, signal_number
 from store import operational
 from store.action_tables import Action
-
-
-class Opened(Home, Protocol):
-    """What the command line opened, with what remediation needs."""
-
-    @property
-    def remedy(self) -> Remedy: ...
-
-
-AS = click.option("--as", "actor", required=True, metavar="NAME", help="Who does this.")
-BY = click.option("--as", "actor", default="cli", show_default=True, metavar="NAME", help="Who does this.")
-REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it stays with the action.")
-
-
-@click.command("advise")
-@click.argument("signal")
-@JSON
-@click.pass_obj
-def advise_command(home: Opened, signal: str, as_json: bool) -> None:
-    """The root cause of a signal, and what to do in which order."""
-    number = inbox.number(signal)
-    found = advise(home.remedy, number) if number is not None else None
-    if found is None:
-        raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
-    if as_json:
-        terminal.answer(found.as_json())
-    else:
-        click.echo("\n".join(report.advice_text(found)))
 
 
 @click.group()
@@ -57,9 +28,7 @@ def actions() -> None:
 @click.pass_obj
 def list_command(home: Opened, signal: str | None, as_json: bool) -> None:
     """The actions of one signal, or of all."""
-    number = inbox.number(signal) if signal else None
-    if signal and number is None:
-        raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
+    number = signal_number(signal) if signal else None
     with operational.reading(home.engine) as session:
         found = life.of_signal(session, number)
         if as_json:
@@ -85,7 +54,7 @@ def show_command(home: Opened, id: str, as_json: bool) -> None:
 @click.pass_obj
 def approve_command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
     """Allow one action."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with refusals(), operational.writing(home.engine) as session:
         life.approve(
             session, _number(id), actor=actor, reason=reason, now=home.clock(), approvals=home.remedy.approvals
         )
@@ -100,7 +69,7 @@ def _ending(name: str, end: Callable[..., Action], told: str) -> click.Command:
     @JSON
     @click.pass_obj
     def command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
-        with _refusals(), operational.writing(home.engine) as session:
+        with refusals(), operational.writing(home.engine) as session:
             end(session, _number(id), actor=actor, reason=reason, now=home.clock())
         _told(home, _number(id), as_json)
 
@@ -111,6 +80,23 @@ actions.add_command(_ending("reject", life.reject, "Say that an action is not to
 actions.add_command(_ending("waive", life.waive, "Say that an action need not be done; what waits for it is free."))
 
 
+@actions.command("preview")
+@click.argument("id")
+@BY
+@JSON
+@click.pass_obj
+def preview_command(home: Opened, id: str, actor: str, as_json: bool) -> None:
+    """What the billing system says that an action would come to; nothing is changed."""
+    with refusals():
+        found = preview.preview(home.remedy, _number(id), actor=actor)
+    if as_json:
+        money = [{"of": each.of, "before": amount(each.before, each.currency),
+                  "after": amount(each.after, each.currency), "currency": each.currency} for each in found]  # fmt: skip
+        terminal.answer(money)
+    else:
+        click.echo("\n".join(preview.told(each) for each in found))
+
+
 @actions.command("apply")
 @click.argument("id")
 @click.option("--again", is_flag=True, help="You have looked at a parked action, and it was not done.")
@@ -119,7 +105,7 @@ actions.add_command(_ending("waive", life.waive, "Say that an action need not be
 @click.pass_obj
 def apply_command(home: Opened, id: str, again: bool, actor: str, as_json: bool) -> None:
     """Carry out an approved action, at most once."""
-    with _refusals():
+    with refusals():
         done = execute.apply(home.remedy, _number(id), actor=actor, again=again)
     _told(home, done.id, as_json)
     if done.status != "succeeded":
@@ -134,7 +120,7 @@ def apply_command(home: Opened, id: str, again: bool, actor: str, as_json: bool)
 @click.pass_obj
 def verify_command(home: Opened, id: str, reason: str, actor: str, as_json: bool) -> None:
     """Pull what an action touched, run the rule on it, compare with what was promised."""
-    with _refusals():
+    with refusals():
         action, verdict = verify.verify(home.remedy, _number(id), actor=actor, reason=reason)
     _told(home, action.id, as_json)
     if not verdict.verified:
@@ -149,20 +135,27 @@ def verify_command(home: Opened, id: str, reason: str, actor: str, as_json: bool
 @click.pass_obj
 def reverse_command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
     """Undo what an action did, where that can be."""
-    with _refusals():
+    with refusals():
         done = execute.reverse(home.remedy, _number(id), actor=actor, reason=reason)
     _told(home, done.id, as_json)
     if done.status != "rolled_back":
         raise JobFailed(f"{done.label} is {done.status}: {done.error}")
 
 
+actions.add_command(batch_group)
+
+
 @click.command("gate")
 @click.argument("invoice_id", required=False)
 @click.option("--hold", is_flag=True, help="Hold what is blocked now, by the standing approval gate.hold: automatic.")
+@click.option("--reconcile", is_flag=True, help="Ask the billing system whether what is held here is held there.")
 @JSON
 @click.pass_obj
-def gate_command(home: Opened, invoice_id: str | None, hold: bool, as_json: bool) -> None:
+def gate_command(home: Opened, invoice_id: str | None, hold: bool, reconcile: bool, as_json: bool) -> None:
     """What holds drafts back, and why."""
+    if reconcile:
+        _reconcile(home, as_json)
+        return
     if hold and not home.remedy.gate.automatic:
         raise click.UsageError("there is no standing approval; gate.hold: automatic gives it, else approve each hold")
     if hold:
@@ -176,17 +169,17 @@ def gate_command(home: Opened, invoice_id: str | None, hold: bool, as_json: bool
         click.echo("\n".join(report.gate_text(found)))
 
 
-class _refusals:  # noqa: N801 (used as a statement)
-    """What policy refuses is a failed job with its reason, an id that is not there a wrong argument."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, life.UnknownAction):
-            raise click.UsageError(str(error)) from None
-        if isinstance(error, life.Refused | SourceError):
-            raise JobFailed(str(error)) from None
+def _reconcile(home: Opened, as_json: bool) -> None:
+    with refusals():
+        held = holds.reconcile(home.remedy)
+    if as_json:
+        terminal.answer([each.as_json() for each in held])
+    else:
+        for each in held:
+            click.echo(
+                f"{each.state:<8} {each.invoice}  {each.action.label}{f'  ALERT {each.alert}' if each.alert else ''}"
+            )
+        click.echo(f"{len(held)} held drafts, {sum(1 for each in held if each.alert)} alerts")
 
 
 def _number(id: str) -> int:
@@ -197,7 +190,7 @@ def _number(id: str) -> int:
 
 
 def _told(home: Opened, id: int, as_json: bool, whole: bool = False) -> None:
-    with _refusals(), operational.reading(home.engine) as session:
+    with refusals(), operational.reading(home.engine) as session:
         action = session.get(Action, id)
         if action is None:
             raise life.UnknownAction(id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -84,18 +84,28 @@ def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
     Raises LakeError when the books cannot be read.
     """
     now = remedy.setting.clock()
-    rows = _draft_rows(remedy, invoice)
+    rows = {row["invoice_id"]: row for row in _draft_rows(remedy, invoice)}
     with operational.reading(remedy.setting.engine) as session:
-        behind = stale(session, remedy.setting.limits, now)
-        ids = [row["invoice_id"] for row in rows]
-        named, done = _signals(session, ids), _actions(session, ids)
-        told = _findings(session, {signal.id for signals in named.values() for signal in signals})
-        found = []
-        for row in rows:
-            id = row["invoice_id"]
-            reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
-            found.append(_draft(remedy, row, reasons, done.get(id, []), behind, now))
+        found = standing(session, list(rows.values()), stale(session, remedy.setting.limits, now), now)
         session.expunge_all()
+    return [replace(each, alert=_alert(remedy, rows[each.invoice], each, now)) for each in found]
+
+
+def standing(
+    session: Session, rows: Sequence[Mapping[str, Any]], behind: Mapping[str, str], now: datetime
+) -> list[Draft]:
+    """How drafts stand, without alerts; what is blocked first, then by when it becomes final.
+
+    `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale.
+    """
+    ids = [row["invoice_id"] for row in rows]
+    named, done = _signals(session, ids), _actions(session, ids)
+    told = _findings(session, {signal.id for signals in named.values() for signal in signals})
+    found = []
+    for row in rows:
+        id = row["invoice_id"]
+        reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
+        found.append(_draft(row, reasons, done.get(id, []), behind, now))
     return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
 
 
@@ -143,7 +153,6 @@ _LATER = datetime.max.replace(tzinfo=UTC)
 
 
 def _draft(
-    remedy: Remedy,
     row: Mapping[str, Any],
     reasons: Sequence[Reason],
     actions: Sequence[Action],
@@ -159,9 +168,7 @@ def _draft(
                key=lambda each: each.applied_at or now, default=None)  # fmt: skip
     corrected = any(each.kind == "correct_draft" and each.status in DONE for each in actions)
     hold = last if last is not None and last.kind == "hold_draft" else None
-    lost = hold is not None and row["auto_advance"] is True and row["version_at"] > hold.applied_at
-    is_on = hold is not None and not lost
-    state = _state(row, reasons, is_on, last is not None, corrected)
+    is_on = hold is not None and not _is_lost(row, hold)
     return Draft(
         invoice=row["invoice_id"],
         integration=row["integration"],
@@ -169,11 +176,16 @@ def _draft(
         currency=row["currency"],
         total=row["total"],
         finalizes_at=row["finalizes_at"] if row["auto_advance"] is not False and not is_on else None,
-        state=state,
+        state=_state(row, reasons, is_on, last is not None, corrected),
         reasons=tuple(sorted(reasons, key=lambda each: (each.does != "hold", each.signal or ""))),
         hold=hold,
-        alert=_alert(remedy, row, hold, lost, state, now),
+        alert=None,
     )
+
+
+def _is_lost(row: Mapping[str, Any], hold: Action) -> bool:
+    """Whether the billing system shows, since the hold, that the draft becomes final all the same."""
+    return row["auto_advance"] is True and hold.applied_at is not None and bool(row["version_at"] > hold.applied_at)
 
 
 def _state(row: Mapping[str, Any], reasons: Sequence[Reason], is_on: bool, was_held: bool, corrected: bool) -> str:
@@ -189,17 +201,16 @@ def _state(row: Mapping[str, Any], reasons: Sequence[Reason], is_on: bool, was_h
     return "released" if was_held and not is_on else "passed"
 
 
-def _alert(
-    remedy: Remedy, row: Mapping[str, Any], hold: Action | None, lost: bool, state: str, now: datetime
-) -> str | None:
+def _alert(remedy: Remedy, row: Mapping[str, Any], draft: Draft, now: datetime) -> str | None:
     """What must not go by unseen: a hold that the other side lost, one that lasts too long, one that cannot be made."""
-    if hold is not None and lost:
+    hold = draft.hold
+    if hold is not None and _is_lost(row, hold):
         return f"{hold.label} held it, and the billing system shows that it would become final: the hold was lost"
     if hold is not None and hold.applied_at is not None and now - hold.applied_at > remedy.gate.longest:
         return f"held since {hold.applied_at:%Y-%m-%d %H:%M} UTC, longer than {remedy.gate.longest}: decide about it"
-    if state == "blocked" and "hold" not in remedy.can.get(row["integration"], frozenset()):
-        return "it cannot be held from here: the billing system is not connected for writing"
-    if state == "blocked" and row["integration"] not in remedy.allowed:
+    if draft.state == "blocked" and "hold" not in remedy.can.get(row["integration"], frozenset()):
+        return "it cannot be held from here: its billing system holds no single draft, or is not connected for writing"
+    if draft.state == "blocked" and row["integration"] not in remedy.allowed:
         return f"it is not held: write access is off (integrations.{row['integration']}.writes)"
     return None
 

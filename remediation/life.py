@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from people import accounts
 from remediation.case import Case, current, said
 from remediation.plans import PHASES, Plan, digest
-from store import operational
+from store import audit, operational
 from store.action_tables import DONE, PENDING, Action, ActionEntry
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity
 
@@ -46,16 +47,17 @@ class UnknownAction(LookupError):  # noqa: N818
 class Approvals:
     """Who may approve what: above `limit` of its currency (major units) the proposer is not the approver.
 
-    With a limit for any currency, one that has none counts as zero: its money always takes two people.
+    With a limit for any currency, one that has none counts as zero: its money always takes two people. Who has an
+    account has limits of their own, which go before; a currency that neither names counts as zero too.
     """
 
     limit: Mapping[str, Decimal] = field(default_factory=dict)
 
-    def takes_two(self, action: Action) -> bool:
-        """Whether the action moves more than one person may decide."""
-        if not self.limit or action.amount is None or action.currency is None:
+    def takes_two(self, action: Action, own: Mapping[str, Decimal] | None) -> bool:
+        """Whether the action moves more than one person may decide; `own`: their limits, None without an account."""
+        if action.amount is None or action.currency is None or not (self.limit or own is not None):
             return False
-        return action.amount > self.limit.get(action.currency, Decimal(0))
+        return action.amount > {**self.limit, **(own or {})}.get(action.currency, Decimal(0))
 
 
 def number(text: str) -> int | None:
@@ -65,10 +67,16 @@ def number(text: str) -> int | None:
 
 
 def note(session: Session, action: Action, kind: str, actor: str, now: datetime, **more: Any) -> ActionEntry:
-    """Add a row to the action's journal: `key`, `request`, `reply` and `detail` as they apply."""
+    """Add a row to the action's journal, and to the audit: `key`, `request`, `reply` and `detail` as they apply."""
     entry = ActionEntry(action_id=action.id, at=now, actor=actor, kind=kind, **more)
     session.add(entry)
     session.flush()
+    money = None if action.amount is None else f"{action.amount:f} {action.currency}"
+    after = {"does": action.kind, "to": f"{action.object_type}:{action.object_id}", "signal": f"SIG-{action.signal_id}",
+             "status": action.status, "moves": money, "key": entry.key}  # fmt: skip
+    told = {name: value for name, value in after.items() if value is not None}
+    about = ("action", action.label)
+    audit.record(session, f"action.{kind}", about, actor=actor, now=now, after=told, reason=entry.detail)
     return entry
 
 
@@ -122,7 +130,8 @@ def propose(session: Session, case: Case, plans: Sequence[Plan], *, actor: str, 
 def approve(
     session: Session, action_id: int, *, actor: str, reason: str, now: datetime, approvals: Approvals
 ) -> Action:
-    """Allow one action, for a reason. Above the limit the first person proposes it and another one approves.
+    """Allow one action, for a reason. Above the limit the first person proposes it and another one approves, whose
+    own limit, where they have one, covers it.
 
     Raises Refused, UnknownAction.
     """
@@ -134,13 +143,19 @@ def approve(
         raise Refused(f"{action.label} is locked: {why}")
     if _changed(session, action):
         raise Refused(f"{action.label} is out of date: the signal says something else by now; run trueup advise again")
-    if approvals.takes_two(action) and action.proposed_by in (MACHINE, actor):
+    own = accounts.limits_of(session, actor)
+    if approvals.takes_two(action, own):
+        moves = f"{action.label} moves {action.amount:f} {action.currency}"
         if action.proposed_by == actor:
-            raise Refused(f"{action.label} moves {action.amount:f} {action.currency}, above the limit of one person: "
-                          f"{actor} has proposed it, somebody else must approve it")  # fmt: skip
-        action.proposed_by = actor
-        note(session, action, "proposed", actor, now, detail=reason)
-        return action
+            raise Refused(
+                f"{moves}, above the limit of one person: {actor} has proposed it, somebody else must approve it"
+            )
+        if action.proposed_by == MACHINE:
+            action.proposed_by = actor
+            note(session, action, "proposed", actor, now, detail=reason)
+            return action
+        if own and action.currency in own:
+            raise Refused(f"{moves}, above the limit of {actor}; somebody whose limit covers it must approve it")
     action.status, action.approved_by, action.approved_at, action.approval_reason = "approved", actor, now, reason
     note(session, action, "approved", actor, now, detail=reason)
     return action
@@ -159,14 +174,15 @@ def waive(session: Session, action_id: int, *, actor: str, reason: str, now: dat
 def locked(session: Session, action: Action) -> str | None:
     """Why the action must wait: for its root cause, or for a signal that still blocks the draft; None when it need not.
 
-    A root-cause action that is rejected is not done, so it keeps the lock; one that is waived frees it.
+    A root-cause action that is rejected is not done, so it keeps the lock; one that is waived frees it, and for one
+    that was undone the next one stands that the advice proposes.
     """
     if action.phase == "downstream":
         query = select(Action).where(Action.signal_id == action.signal_id, Action.phase == "root_cause")
         waiting = [
             each.label
             for each in session.scalars(query.order_by(Action.id))
-            if each.status not in ("verified", "waived") and not _withdrawn(each)
+            if each.status not in ("verified", "waived", "rolled_back") and not _withdrawn(each)
         ]
         if waiting:
             return f"first the root cause: {', '.join(waiting)} must be verified or waived"
@@ -281,6 +297,11 @@ def _reason(reason: str) -> str:
     if not text:
         raise Refused("a reason is needed")
     return text[:500]
+
+
+def by_word(action: Action) -> bool:
+    """Whether it is work of people, which is done when one of them says so."""
+    return action.integration is None or "system" in action.plan["note"]
 
 
 def is_done(actions: Iterable[Action]) -> bool:

@@ -136,27 +136,30 @@ def _confidence(points: Sequence[bool]) -> str:
 def evidence(case: Case) -> Iterator[Evidence]:
     """What shows it: the largest findings with their numbers, and the records with what each says."""
     for finding in case.findings[:3]:
-        yield Evidence(f"finding:{finding.id}", f"{finding.subject_type}:{finding.subject_id}", _numbers(finding))
+        shows = "; ".join([finding.title, *numbers_of(finding)])
+        yield Evidence(f"finding:{finding.id}", f"{finding.subject_type}:{finding.subject_id}", shows)
     with_numbers = sorted(case.entities, key=lambda each: each.role != "cause" and each.actual is None)
     for entity in with_numbers:
-        yield Evidence(f"{entity.type}:{entity.entity_id}", f"{entity.type}:{entity.entity_id}", _record(entity))
+        shows = "; ".join(record_of(entity, entity.status))
+        yield Evidence(f"{entity.type}:{entity.entity_id}", f"{entity.type}:{entity.entity_id}", shows)
 
 
-def _numbers(finding: StoredFinding) -> str:
+def numbers_of(finding: StoredFinding) -> list[str]:
+    """The numbers and the money of a finding in words, without its title."""
     held: Mapping[str, Any] = finding.evidence
-    numbers = (("metered", "metered"), ("recorded", "recorded"), ("billed_quantity", "charged quantity"),
-               ("billed", "billed"), ("expected", "expected"))  # fmt: skip
-    told = [f"{words} {held[name]}" for name, words in numbers if held.get(name) is not None]
+    numbers = (("metered", "metered", ""), ("recorded", "recorded", ""), ("billed_quantity", "charged quantity", ""),
+               ("billed", "billed", finding.currency), ("expected", "expected", finding.currency))  # fmt: skip
+    told = [f"{words} {held[name]} {unit or ''}".strip() for name, words, unit in numbers if held.get(name) is not None]
     money = [f"{kind} {amount(getattr(finding, kind), finding.currency)} {finding.currency}"
              for kind in ("under", "over", "exposure") if getattr(finding, kind)]  # fmt: skip
-    return "; ".join([finding.title, *told, *money])
+    return [*told, *money]
 
 
-def _record(entity: SignalEntity) -> str:
+def record_of(entity: SignalEntity, status: str | None) -> list[str]:
+    """What a record is to the signal, and what it says: role, expected and found values, state."""
     parts = [{"cause": "what has to change", "affected": "wrong because of it", "evidence": "shows it"}[entity.role]]
     if entity.expected is not None or entity.actual is not None:
         unit = entity.unit or ""
         expected, actual = amount(entity.expected, unit), amount(entity.actual, unit)
-        parts.append(f"expected {expected or '-'}, found {actual or '-'} {unit}".strip())
-    parts += [entity.status] if entity.status else []
-    return "; ".join(parts)
+        parts.append(f"expected {expected or '-'} {unit}".strip() + f", found {actual or '-'} {unit}".rstrip())
+    return [*parts, status] if status else parts

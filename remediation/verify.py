@@ -57,10 +57,11 @@ def verify(remedy: Remedy, action_id: int, *, actor: str, reason: str = "") -> t
         signal = session.get_one(Signal, action.signal_id)
         before = [each for each in current(session, signal.id) if _is_about(each, action)]
         session.expunge_all()
-    if action.integration is None:
+    if life.by_word(action):
         return _by_word(remedy, action, actor, reason)
-    touched = sorted({(deed["type"], deed["id"]) for deed in action.plan["deeds"]})
-    remedy.pull(action.integration, touched)
+    touched = sorted({(deed["type"], deed["id"]) for deed in action.plan["deeds"] if deed["type"] in TABLES})
+    if touched:
+        remedy.pull(action.integration or "", touched)
     differences = _differences(remedy, action)
     if action.plan["quiet"]:
         _run_rule(remedy, signal)
@@ -83,8 +84,10 @@ def _by_word(remedy: Remedy, action: Action, actor: str, reason: str) -> tuple[A
 
 
 def _differences(remedy: Remedy, action: Action) -> list[str]:
-    """Where the record in the books is not as the action promised."""
+    """Where the record is not as promised: in the books, and what those do not hold, in the system itself."""
     after: Mapping[str, str | None] = action.plan["after"]
+    if not after:
+        return []
     deed = action.plan["deeds"][0]
     table, key = TABLES[deed["type"]]
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
@@ -99,6 +102,8 @@ def _differences(remedy: Remedy, action: Action) -> list[str]:
         name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
         for name, value in zip(names, found, strict=True)
     }
+    if after.keys() - row.keys():
+        row = {**(remedy.writes[action.integration or ""].state(deed["type"], deed["id"]) or {}), **row}
     return differing(after, row)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -16,14 +16,18 @@ from sqlalchemy.orm import Session
 from detector import requests
 from detector.claims import LeaseLost
 from integrations.http import SourceError
-from remediation import execute
+from remediation import execute, life
 from remediation.advice import advise
+from remediation.advisor import exchanges
 from remediation.life import Refused
 from remediation.remedy import Remedy
 from remediation.verify import verify
 from store import operational
 from store.action_tables import Action
 from store.operational_tables import Job
+
+if TYPE_CHECKING:
+    from remediation.advisor.model import Model
 
 log = logging.getLogger("trueup")
 
@@ -67,6 +71,23 @@ def _advise_one(remedy: Remedy) -> bool:
     return True
 
 
+def talk(remedy: Remedy, model: Model) -> None:
+    """Answer whatever was asked of the model. Apart from `work`, so that no approved action waits for a model."""
+    while job := requests.take(
+        remedy.setting.engine, ["ask"], worker=remedy.setting.worker, clock=remedy.setting.clock
+    ):
+        from remediation.advisor import conversation  # only here: nothing else waits for the openai SDK
+
+        try:
+            done = conversation.respond(remedy, model, int(job.args["exchange"]))
+            status, said = ("ok", done.status) if done.status == "answered" else ("failed", done.reason or "")
+        except Exception as error:  # whatever happens is told to who asked
+            status, said = "failed", str(error)
+            exchanges.fail(remedy.setting.engine, int(job.args["exchange"]), said)
+        requests.close(remedy.setting.engine, job.id, status, said, worker=remedy.setting.worker,
+                       clock=remedy.setting.clock)  # fmt: skip
+
+
 def _waiting(remedy: Remedy) -> list[int]:
     """Approved actions that may be written, and those whose worker may be gone."""
     allowed = or_(Action.integration.is_(None), Action.integration.in_(remedy.allowed & set(remedy.writes)))
@@ -79,7 +100,7 @@ def _carry_out(remedy: Remedy, action_id: int) -> None:
     """Apply one action and, where the books can tell, verify it; what refuses is told in the action, or is not ours."""
     try:
         done = execute.apply(remedy, action_id, actor=WORKER)
-        if done.status == "succeeded" and done.integration is not None:
+        if done.status == "succeeded" and not life.by_word(done):
             verify(remedy, action_id, actor=WORKER)
         log.info("%s: %s", done.label, done.status)
     except (Refused, LeaseLost):

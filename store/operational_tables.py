@@ -22,6 +22,7 @@ OPEN_STATUSES = ("unhandled", "triaged", "in_progress", "awaiting_external")
 Id = BigInteger().with_variant(Integer, "sqlite")
 _IS_OPEN = f"status IN ({', '.join(repr(status) for status in OPEN_STATUSES)})"
 _LIVE = "status NOT IN ('resolved', 'false_positive')"
+_GIVEN, _REMARK = "kind = 'assign'", "kind = 'comment'"
 _COVERING = "covers IS NOT NULL"
 _SEVERITY = "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"
 
@@ -82,6 +83,10 @@ class Signal(Table):
         Index("ix_signals_rule", "rule", "is_open", "rank_amount", "id"),
         Index("ix_signals_customer", "customer_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_cause", "cause_type", "cause_id"),
+        Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
+        Index("ix_signals_merged", "merged_into"),
+        Index("ix_signals_closed", "is_open", "status_at"),
+        Index("ix_signals_assignee", "assignee", "is_open", "severity", "first_seen", "status_at"),
         Index("ix_signals_rank", "is_open", "rank_amount", "id"),
         Index("ix_signals_severity", "is_open", "severity_rank", "rank_amount", "id"),
         Index("ix_signals_seen", "is_open", "last_seen", "id"),
@@ -103,6 +108,7 @@ class Signal(Table):
             "over",
             "exposure",
             "is_open",
+            "merged_into",
         ),
     )
 
@@ -133,6 +139,8 @@ class Signal(Table):
     assignee: Mapped[str | None]
     snoozed_until: Mapped[datetime | None]  # the far end of time where only an amount wakes it
     snoozed_amount: Mapped[Decimal | None]  # a run that ranks it above this wakes it
+    snoozed_recurrences: Mapped[int | None] = mapped_column(Integer)  # as many occurrences wake it
+    snoozed_run: Mapped[datetime | None]  # a bill run of a later date wakes it
     suppressed_until: Mapped[datetime | None]  # null while suppressed: for good
     resolved_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(Integer, default=1)  # counts what people changed
@@ -153,6 +161,8 @@ class Signal(Table):
     customer_id: Mapped[str | None]  # the first affected customer
     customer_name: Mapped[str | None]
     finalizes_at: Mapped[datetime | None]  # when the first affected draft becomes final
+    bill_run_id: Mapped[str | None]  # the run that made its affected drafts
+    merged_into: Mapped[int | None] = mapped_column(Id)  # the signal that speaks for its case, see store.merge_tables
     money_in: Mapped[str | None]  # the one currency of its money, or "several"; its impacts are the whole story
     under: Mapped[Decimal]  # in that one currency; zero where there are several
     over: Mapped[Decimal]
@@ -299,6 +309,8 @@ class SignalEvent(Table):
     __table_args__ = (
         Index("ix_signal_events_signal", "signal_id", "id"),
         Index("ix_signal_events_change", "change_id"),
+        Index("ix_signal_events_assigned", "detail", "id", sqlite_where=text(_GIVEN), postgresql_where=text(_GIVEN)),
+        Index("ix_signal_events_remarks", "id", sqlite_where=text(_REMARK), postgresql_where=text(_REMARK)),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -387,7 +399,7 @@ class Job(Table):
     __table_args__ = (Index("ix_jobs_status", "status", "id"), Index("ix_jobs_about", "about", "kind", "id"))
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str]  # run | sync | event | dry_run | calibrate | advise
+    kind: Mapped[str]  # run | sync | event | dry_run | calibrate | advise | ask
     args: Mapped[dict[str, Any]]
     requested_by: Mapped[str]
     requested_at: Mapped[datetime]

@@ -182,6 +182,16 @@ class Warehouse:
         with closing(self.connect()) as con:
             return dict(con.execute(selected).fetchall())
 
+    def latest_version(self, integration: str, tables: Sequence[str]) -> datetime | None:
+        """The latest instant as of which any row of the integration in these tables is known."""
+        if not tables:
+            return None
+        own = f"WHERE integration = {text(integration)}"
+        parts = " UNION ALL ".join(f"SELECT max(version_at) AS latest FROM {ALIAS}.{name(t)} {own}" for t in tables)
+        with closing(self.connect()) as con:
+            row = con.execute(f"SELECT max(latest) FROM ({parts})").fetchone()
+        return row[0].replace(tzinfo=UTC) if row and row[0] else None
+
     def changes_since(self, snapshot: int) -> set[str]:
         """The tables of the books in which rows were written or removed after `snapshot`."""
         with closing(self.connect()) as con:

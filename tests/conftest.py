@@ -3,13 +3,28 @@
 The homes that the console is looked at with are made once, for the tests of its pages and those in a browser.
 """
 
+from collections.abc import Iterator
+
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from people import credentials
+from tests.operational_stores import engine, migrated_database, migrated_file, postgres_url, sqlite_engine, store_url
 from tests.web.company import Home, empty_home, example_home, hostile_home, many_home
+
+__all__ = ["engine", "migrated_database", "migrated_file", "postgres_url", "sqlite_engine", "store_url"]
 
 settings.register_profile("trueup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trueup")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hashing a password is slow by design; tests have it quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

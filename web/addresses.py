@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from werkzeug.datastructures import MultiDict
 
 from detector.inbox import Filter
+from web.words import words
 
 FACETS: Mapping[str, tuple[str, str]] = {
     "sev": ("severity", "Severity"),
@@ -25,6 +27,7 @@ SINGLE = {
     "status": "status",
     "cause": "cause",
     "customer": "customer",
+    "bill_run": "bill_run",
     "entity": "entity",
     "q": "q",
     "sort": "sort",
@@ -39,6 +42,7 @@ PAGES = {
     "invoice": "/invoices/{}",
     "invoice_line": "/lines/{}",
     "item": "/usage?item={}",
+    "bill_run": "/bill-runs/{}",
 }
 """Record types that have a page of their own; every other type is shown by its fields."""
 
@@ -106,15 +110,15 @@ def choices(wanted: Filter, field: str, counted: list[tuple[str | None, int]]) -
 def chips(wanted: Filter) -> list[Chip]:
     """Every filter that is on, each with the address without it."""
     found = [
-        Chip(title, value or "nobody", turned(wanted, field, value))
+        Chip(title, words(value or "nobody"), turned(wanted, field, value))
         for field, title in FACETS.values()
         for value in getattr(wanted, field)
     ]
     found += [Chip("Code", code, turned(wanted, "code", code)) for code in wanted.code]
     usual = "any" if wanted.view == "every" else "open"
     if wanted.status != usual:
-        found.append(Chip("Status", wanted.status, address(wanted, status=usual)))
-    named = (("cause", "Cause"), ("customer", "Customer"), ("entity", "Names"), ("q", "Text"))
+        found.append(Chip("Status", words(wanted.status), address(wanted, status=usual)))
+    named = (("cause", "Cause"), ("customer", "Customer"), ("bill_run", "Bill run"), ("entity", "Names"), ("q", "Text"))
     return found + [
         Chip(title, getattr(wanted, name), address(wanted, **{name: ""}))
         for name, title in named
@@ -126,3 +130,12 @@ def record(type: str, id: str) -> str:
     """The page of a record of the books by its type and id."""
     safe = quote(id, safe="")
     return PAGES.get(type, f"/records/{type}/{{}}").format(safe)
+
+
+def usage_of(line: Mapping[str, Any]) -> str:
+    """The usage behind an invoice line: its item and, where it has one, its period in whole days."""
+    days = {}
+    if line["period_start"] and line["period_end"]:
+        last = line["period_end"] + timedelta(days=1) - timedelta(microseconds=1)
+        days = {"from": f"{line['period_start']:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"}
+    return f"/usage?{urlencode({'item': line['item_id'], **days})}"

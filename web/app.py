@@ -3,35 +3,61 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from detector.connections import Configured
+from detector.deliveries import Proof
 from detector.live_rules import LiveRules
+from people.oidc import Provider
 from remediation.life import Approvals
 from store.intake import Intake
 from store.warehouse import Warehouse
 from web import (
+    access,
+    account,
+    asking,
+    audit,
+    bill_runs,
+    customer,
     data,
     errors,
     events,
+    exports,
+    hooks,
+    integrations,
+    invoice,
     jobs,
+    joining,
     jump,
+    manager_report,
+    notifications,
+    oidc,
+    rates,
     records,
     repair,
     rule_editor,
     rule_trials,
     rules,
     runs,
+    scores,
     security,
+    sign_in,
     signal,
     signals,
+    subscription,
+    team,
     template_words,
     triage,
     unusual,
+    usage,
+    users,
+    views,
 )
 from web import pages as answers
 from web import preferences as settings
@@ -52,13 +78,24 @@ def create_app(
     secret: str | None = None,
     https: bool = False,
     approvals: Approvals | None = None,
+    advisor: str | None = None,
     events_token: str | None = None,
+    sign_in_required: bool = False,
+    provider: Provider | None = None,
+    proxies: int = 0,
+    proofs: Mapping[str, Proof] | None = None,
+    connected: Sequence[Configured] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
     `clock` gives the present instant, UTC and aware. `ranking_rates` orders currencies and is never shown. `secret`
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
-    https only. `approvals`: who may approve which action. `events_token` lets usage events in at /api/v1/events.
+    https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
+    there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
+    what proves them, by name. `connected`: the integrations that are configured.
+    `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
+    `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
+    console, each of which adds to the X-Forwarded headers who asked it.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -66,15 +103,27 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000
     app.extensions[KEY] = Console(
-        engine, warehouse, rules, clock, ranking_rates or {}, approvals=approvals or Approvals()
+        engine,
+        warehouse,
+        rules,
+        clock,
+        ranking_rates or {},
+        approvals=approvals or Approvals(),
+        advisor=advisor,
+        integrations=connected,
     )
-    if events_token:
-        app.extensions[events.KEY] = (Intake(warehouse, clock), events_token)
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    app.extensions[events.KEY] = Intake(warehouse, clock)
+    app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
-    security.protect(app, https=https, without_cookies=events.pages)
+    security.protect(app, https=https, without_cookies=(events.pages, hooks.pages))
+    access.guard(app, access.Access(sign_in_required, events_token))
+    rates.limiter.init_app(app)
+    oidc.install(app, provider)
     errors.install(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
@@ -83,18 +132,38 @@ def create_app(
 
 PAGES = (
     signals.pages,
+    exports.pages,
+    views.pages,
+    team.pages,
+    manager_report.pages,
+    notifications.pages,
     signal.pages,
     triage.pages,
     repair.pages,
+    asking.pages,
     rules.pages,
     rule_editor.pages,
     rule_trials.pages,
     runs.pages,
+    scores.pages,
     unusual.pages,
     data.pages,
     events.pages,
+    customer.pages,
+    subscription.pages,
+    invoice.pages,
+    usage.pages,
+    bill_runs.pages,
+    hooks.pages,
+    integrations.pages,
     records.pages,
     jump.pages,
     jobs.pages,
     settings.pages,
+    sign_in.pages,
+    oidc.pages,
+    joining.pages,
+    account.pages,
+    users.pages,
+    audit.pages,
 )

@@ -31,6 +31,11 @@ class Asset:
     kind: str
 
 
+def _without_remarks(script: bytes) -> bytes:
+    """A script of ours without the lines that only remark on it, and without indentation."""
+    return re.sub(rb"^[ \t]+|^[ \t]*//.*\n", b"", script, flags=re.MULTILINE)
+
+
 class Assets:
     """All files of one folder by plain name (`console.css`) and by hashed name (`console.3fa9b1c2.css`)."""
 
@@ -38,14 +43,17 @@ class Assets:
         self._by_name: dict[str, Asset] = {}
         for kind in KINDS:
             for path in sorted(folder.glob(f"*{kind}")):
-                self._by_name[path.name] = self._asset(path.name, path.read_bytes())
+                body = path.read_bytes()
+                own = kind == ".js" and ".min." not in path.name
+                self._by_name[path.name] = self._asset(path.name, _without_remarks(body) if own else body)
         self._by_name[STYLES] = self._asset(STYLES, self._styles(folder / "styles"))
         self._by_hashed = {asset.name: asset for asset in self._by_name.values()}
 
     def _styles(self, folder: Path) -> bytes:
-        """The stylesheets as one, without comments and indentation, naming files by their hashed names."""
+        """The stylesheets as one, without comments and needless space, naming files by their hashed names."""
         text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.css")))
-        text = re.sub(r"/\*.*?\*/|(?<=\n)\s+", "", text, flags=re.DOTALL)
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+        text = re.sub(r"\s*([{};,])\s*", r"\1", text).replace(": ", ":").replace(";}", "}")
         for plain, asset in self._by_name.items():
             text = text.replace(f'url("{plain}")', f'url("{asset.name}")')
         return text.encode()

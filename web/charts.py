@@ -20,10 +20,13 @@ _STEPS = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
 
 @dataclass(frozen=True)
 class Axis:
-    """A vertical axis from zero: its greatest value and its labels from the top down, evenly spaced."""
+    """A vertical axis from zero, or from `bottom` below it: its greatest value and its labels from the top down, evenly
+    spaced.
+    """
 
     top: Decimal
     labels: tuple[str, ...]
+    bottom: Decimal = Decimal(0)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -33,11 +36,11 @@ class Axis:
 
     def down(self, value: Decimal) -> str:
         """How far below the top a value stands, in percent."""
-        return _percent(1 - value / self.top)
+        return _percent((self.top - value) / (self.top - self.bottom))
 
     def height(self, value: Decimal) -> str:
         """How tall a bar of the value is, in percent."""
-        return _percent(value / self.top)
+        return _percent(value / (self.top - self.bottom))
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,17 @@ class Chart:
     slots: bool = False  # the labels stand under slots of equal width, not at points from end to end
 
 
-def axis(greatest: Decimal, parts: int = 4) -> Axis:
-    """An axis in round steps that reaches at least `greatest`."""
-    if greatest <= 0:
+def axis(greatest: Decimal, parts: int = 4, least: Decimal = Decimal(0)) -> Axis:
+    """An axis in round steps that reaches at least `greatest`, and down to `least` where that is below zero."""
+    greatest, depth = max(greatest, Decimal(0)), max(-least, Decimal(0))
+    if not greatest and not depth:
         return Axis(Decimal(1), ("1", "0"))
-    rough = greatest / parts
+    rough = (greatest + depth) / parts
     size = Decimal(1).scaleb(rough.adjusted())
     step = next(size * step for step in _STEPS if size * step >= rough)
-    count = int((greatest / step).to_integral_value(ROUND_CEILING))
-    return Axis(step * count, tuple(short(step * index) for index in range(count, -1, -1)))
+    above, below = (int((value / step).to_integral_value(ROUND_CEILING)) for value in (greatest, depth))
+    labels = tuple(short(step * index) for index in range(above, -below - 1, -1))
+    return Axis(step * above, labels, -step * below)
 
 
 def path(values: Sequence[Decimal | None], top: Decimal) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from flask import current_app, g
 from sqlalchemy import Engine
 
 from detector import derived
+from detector.connections import Configured
 from detector.learned import Learned
 from detector.live_rules import LiveRules
 from detector.rules import Rule
@@ -35,6 +36,13 @@ class Console:
     ranking_rates: Mapping[str, Decimal] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     approvals: Approvals = field(default_factory=Approvals)
+    advisor: str | None = None  # the language model that may be asked; a worker does the asking
+    integrations: Sequence[Configured] = ()
+
+    @property
+    def limits(self) -> Mapping[str, timedelta | None]:
+        """How old the data of each configured integration may be."""
+        return {each.name: each.stale_after for each in self.integrations}
 
     @property
     def rules(self) -> Mapping[str, Rule]:

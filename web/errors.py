@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from detector.inbox import BadFilter
 from store.lake import LakeError
+from web.access import Denied
 from web.pages import show
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 REMEDIES = {
     404: ("There is nothing at this address", "It may have been moved, or the ID is spelled differently."),
     405: ("This address takes no such request", "Go back and use the form of the page."),
+    429: ("Too many attempts", "Wait a minute, then try once more."),
     413: ("That was too much at once", "Send less, or use the command line."),
 }
 
@@ -25,6 +27,7 @@ REMEDIES = {
 def install(app: Flask) -> None:
     """Adds the error pages to the app."""
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Denied, _denied)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(BadFilter, _bad_filter)
     app.register_error_handler(LakeError, _no_books)
@@ -37,8 +40,13 @@ def _http(error: HTTPException) -> tuple[str, int]:
     title, remedy = REMEDIES.get(code, (error.name, error.description or ""))
     if code == 404 and isinstance(error.description, str) and error.description.endswith("books."):
         title, remedy = "No such record", error.description
-    guess = request.path.rsplit("/", 1)[-1] if code == 404 else ""
+    named = request.args.get("item") or request.args.get("sub") or request.path.rsplit("/", 1)[-1]
+    guess = named[:200] if code == 404 else ""
     return show("error.html", code, title=title, remedy=remedy, guess=guess)
+
+
+def _denied(error: Denied) -> tuple[str, int]:
+    return show("error.html", 403, title="You may not do that", remedy=error.description, guess="")
 
 
 def _stale_form(error: CSRFError) -> tuple[str, int]:

@@ -1,25 +1,26 @@
-"""Takes in usage events: CloudEvents 1.0, one or many, for whoever has the token.
+"""Takes in usage events: CloudEvents 1.0, one or many, for whoever has the configured token or one with the scope.
 
 202: everything is stored; what cannot count is stored too and named with its place. 4xx: problem details (RFC 9457).
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 from decimal import Decimal
+from typing import cast
 
 import duckdb
 from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import HTTPException
 
 from billing.cloud_events import Usage, read
 from store.intake import Intake
 from store.lake import LakeError
 from web.console import now
+from web.problems import Refused, answer, problem, speak_problems
 
 pages = Blueprint("events", __name__, url_prefix="/api/v1/events")
+speak_problems(pages)
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +37,9 @@ _TYPES = {
 }
 
 
-class Refused(Exception):  # noqa: N818 (what happens, not a defect)
-    """A request that is not taken: status, what is wrong, what to do."""
-
-    def __init__(self, status: int, title: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.title, self.detail = status, title, detail
-
-
 def intake() -> Intake:
-    """The way in, for a request that has the token. Raises Refused."""
-    found: tuple[Intake, str] | None = current_app.extensions.get(KEY)
-    if found is None:
-        raise Refused(403, "Events are not taken here", "Name the variable of a token: web.events_token_env.")
-    given = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(f"Bearer {found[1]}".encode(), given.encode()):
-        raise Refused(401, "The token is missing or wrong", "Send Authorization: Bearer with the configured token.")
-    return found[0]
+    """The way in; who may use it was checked before."""
+    return cast(Intake, current_app.extensions[KEY])
 
 
 @pages.post("")
@@ -71,15 +58,15 @@ def take() -> Response:
     errors = [error for place, usage in flawed[:_SHOWN] for error in _errors(None if one else place, usage)]
     if usages and len(flawed) == len(usages):
         detail = "None of the events can count. They are kept, and listed at GET /api/v1/events."
-        return _problem(400, "Invalid events", detail, {**told, "errors": errors})
-    return _answer(202, told | ({"errors": errors} if errors else {}))
+        return problem(400, "Invalid events", detail, {**told, "errors": errors})
+    return answer(202, told | ({"errors": errors} if errors else {}))
 
 
 @pages.get("")
 def refused() -> Response:
     """The latest events that cannot count, with their reasons."""
     rows = [{**row, "received_at": f"{row['received_at']:%Y-%m-%dT%H:%M:%S.%fZ}"} for row in intake().invalid()]
-    return _answer(200, {"invalid": rows})
+    return answer(200, {"invalid": rows})
 
 
 def _events() -> tuple[bool, list[object]]:
@@ -109,32 +96,10 @@ def _errors(place: int | None, usage: Usage) -> list[dict[str, str]]:
     return [{"place": f"{at}{flaw.place}", "message": flaw.message} for flaw in usage.flaws]
 
 
-def _answer(status: int, body: dict[str, object], mimetype: str = "application/json") -> Response:
-    return Response(json.dumps(body), status, mimetype=mimetype)
-
-
-def _problem(status: int, title: str, detail: str, more: dict[str, object] | None = None) -> Response:
-    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return _answer(status, body | (more or {}), "application/problem+json")
-
-
-@pages.errorhandler(Refused)
-def _refused(error: Refused) -> Response:
-    answer = _problem(error.status, error.title, error.detail)
-    if error.status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
-
-
-@pages.errorhandler(HTTPException)
-def _http(error: HTTPException) -> Response:
-    return _problem(error.code or 500, error.name, error.description or "")
-
-
 @pages.errorhandler(LakeError)
 @pages.errorhandler(duckdb.Error)
 def _not_now(error: Exception) -> Response:
     log.error("events could not be stored: %s", error)
-    answer = _problem(503, "The books cannot be written right now", "Nothing was stored. Send the same events again.")
-    answer.headers["Retry-After"] = "5"
-    return answer
+    refusal = problem(503, "The books cannot be written right now", "Nothing was stored. Send the same events again.")
+    refusal.headers["Retry-After"] = "5"
+    return refusal

@@ -22,17 +22,16 @@ from detector.detail import SignalDetail
 from detector.explain import Explanation, UnknownLineError, explain
 from detector.rule_format import Page
 from store.operational_tables import SignalEntity, StoredFinding
-from web import expected, lookups
+from web import expected, lookups, rule_charts
 from web.charts import Chart
 from web.console import console
 from web.figures import quantity
 from web.match import Match, match, numbers
 from web.story import why
+from web.timeline import Timeline
 from web.usage_chart import Billed, Step, compare_chart, cumulative_chart, daily_chart
 from web.working import WorkingTable, working
 
-TIER_RULES = frozenset({"TU-19", "TU-20"})
-SPIKE_RULES = frozenset({"TU-06"})
 SPIKE_HISTORY = timedelta(weeks=8)
 
 
@@ -49,7 +48,12 @@ class Worked:
     """What the books say about it: how the amount comes about, and the chart that fits the rule."""
 
     working: WorkingTable | None
-    chart: Chart | None
+    chart: Chart | Timeline | None
+
+    @property
+    def has_lanes(self) -> bool:
+        """Whether the chart is one of spans of time."""
+        return isinstance(self.chart, Timeline)
 
 
 def evidence(detail: SignalDetail, found: StoredFinding, page: Page) -> Evidence:
@@ -60,9 +64,9 @@ def evidence(detail: SignalDetail, found: StoredFinding, page: Page) -> Evidence
     return Evidence(why(page.story, found, unit), matched)
 
 
-def can_be_worked(found: StoredFinding) -> bool:
-    """Whether the books may have a working or a chart for the finding."""
-    return bool(found.evidence.get("line_id") or found.evidence.get("item_id"))
+def can_be_worked(code: str, found: StoredFinding) -> bool:
+    """Whether the books may have a working or a chart for a finding of the rule with the code."""
+    return bool(found.evidence.get("line_id") or found.evidence.get("item_id")) or rule_charts.has_chart(code, found)
 
 
 def _line(session: Session, found: StoredFinding) -> str | None:
@@ -86,13 +90,7 @@ def worked(session: Session, detail: SignalDetail, found: StoredFinding) -> Work
         return known
     with console().books() as books:
         explanation = _explanation(books, detail, _line(session, found))
-        item = lookups.item(books, str(found.evidence.get("item_id") or ""))
-        if item is not None and usage_labels.can_be_labelled(found):
-            unit = item["unit"] or "units"
-            chart = expected.signal_chart(session, found, unit, detail.run.as_of)
-        else:
-            chart = _chart(books, detail, found, explanation, item)
-        result = Worked(_working(explanation), chart)
+        result = Worked(_working(explanation), _chart(books, session, detail, found, explanation))
     console().shelf.put(_key(found), result)
     return result
 
@@ -117,20 +115,44 @@ def _working(explanation: Explanation | None) -> WorkingTable | None:
 
 def _chart(
     books: duckdb.DuckDBPyConnection,
+    session: Session,
     detail: SignalDetail,
     found: StoredFinding,
     explanation: Explanation | None,
-    item: lookups.Row | None,
+) -> Chart | Timeline | None:
+    """The chart that fits the rule; where that has nothing to draw, expected and billed period by period."""
+    kind = rule_charts.KINDS.get(detail.signal.code)
+    named = found.evidence.get("item_id") or (explanation.line.item_id if explanation else None)
+    item = lookups.item(books, str(named)) if named else None
+    chart: Chart | Timeline | None = None
+    if item is not None and usage_labels.can_be_labelled(found):
+        chart = expected.signal_chart(session, found, item["unit"] or "units", detail.run.as_of)
+    elif kind == rule_charts.INVOICE and found.evidence.get("invoice_id"):
+        dialects = console().warehouse.dialects
+        chart = rule_charts.stacked_chart(books, found, detail.signal.integration, detail.run.as_of, dialects)
+    elif kind == rule_charts.LEDGER and found.evidence.get("customer_id"):
+        chart = rule_charts.credit_chart(books, session, found)
+    elif kind == rule_charts.PERIODS:
+        chart = rule_charts.periods_chart(books, session, detail, found, str(named or ""))
+    elif item is not None:
+        chart = _item_chart(kind, books, detail, found, explanation, item)
+    return chart or (_period_chart(books, detail, found, item) if item else None)
+
+
+def _item_chart(
+    kind: str | None,
+    books: duckdb.DuckDBPyConnection,
+    detail: SignalDetail,
+    found: StoredFinding,
+    explanation: Explanation | None,
+    item: lookups.Row,
 ) -> Chart | None:
-    """The chart that fits the rule: units against tier bounds, usage with its spike, else expected and billed."""
-    if item is None:
-        return None
-    code = detail.signal.code
-    if code in TIER_RULES and explanation and item["aggregation"] in ("sum", "count", "max"):
+    """The chart of a rule that is about one item: units against tier bounds, its usage, what a unit of it costs."""
+    if kind == rule_charts.TIERS and explanation and item["aggregation"] in ("sum", "count", "max"):
         return _tier_chart(books, item, explanation)
-    if code in SPIKE_RULES and found.period_start and found.period_end:
+    if kind == rule_charts.SPIKE and found.period_start and found.period_end:
         return _spike_chart(books, item, found.period_start, found.period_end, found)
-    return _period_chart(books, detail, found, item)
+    return rule_charts.price_chart(books, detail, item) if kind == rule_charts.PRICE else None
 
 
 def _tier_chart(books: duckdb.DuckDBPyConnection, item: lookups.Row, explanation: Explanation) -> Chart | None:

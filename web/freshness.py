@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from detector import freshness as sources
 from store.operational_tables import Load, Run
+from web.console import console, now
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """The latest load per source and the latest finished run per rule."""
+    """The latest load per source, the latest finished run per rule, and why sources are stale that are."""
 
     loads: tuple[Load, ...]
     runs: tuple[Run, ...]
+    stale: Mapping[str, str]
 
     @property
     def broken(self) -> tuple[Load, ...]:
@@ -42,7 +45,12 @@ class Freshness:
 
 def read(session: Session) -> Freshness:
     """What the latest loads and runs say."""
-    return Freshness(tuple(latest_loads(session)), tuple(latest_runs(session)))
+    return Freshness(tuple(latest_loads(session)), tuple(latest_runs(session)), stale(session))
+
+
+def stale(session: Session) -> Mapping[str, str]:
+    """The integrations whose data cannot say that something is gone, each with its reason."""
+    return sources.stale(session, console().limits, now())
 
 
 def latest_loads(session: Session) -> Sequence[Load]:

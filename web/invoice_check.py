@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -33,6 +34,16 @@ class InvoiceCheck:
     sums: tuple[CheckedRow, ...]
     lines_told: Markup
     sums_told: str
+
+    @property
+    def by_line(self) -> Mapping[str, CheckedRow]:
+        """The lines by their ids."""
+        return {line.id: line for line in self.lines}
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every sum that the invoice states comes out."""
+        return not any(each.off for each in self.sums)
 
 
 def invoice_check(found: InvoiceExplanation) -> InvoiceCheck:

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import requests
+from people.roles import Permission
 from store import operational
 from store.operational_tables import Job
+from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused
 from web.preferences import preferences
@@ -30,6 +32,7 @@ def ask() -> Response:
     if kind == "run" and (not name or name in console().rules):
         args: dict[str, object] = {"rules": [name] if name else []}
     elif kind == "sync":
+        require(Permission.INTEGRATIONS)
         args = {"integrations": [name[:200]] if name else [], "full": False}
     else:
         return refused("There is no such work to ask for.", to=back("/rules"))

@@ -14,7 +14,9 @@ from duckdb import DuckDBPyConnection
 
 from billing.books import BY_NAME
 from detector.rule_format import ID_COLUMNS
+from web import places
 from web.console import rows
+from web.places import Place
 
 Row = dict[str, Any]
 
@@ -73,23 +75,34 @@ def subscriptions_of(books: DuckDBPyConnection, customer: str) -> list[Row]:
     )
 
 
-def items_of(books: DuckDBPyConnection, subscription: str) -> list[Row]:
-    """The subscription's items with what their price says."""
+def invoices_of(
+    books: DuckDBPyConnection, column: str, id: str, after: Place | None = None, most: int = 24
+) -> tuple[list[Row], str | None]:
+    """The newest invoices of a customer (`customer_id`) or subscription (`subscription_id`) after a place in that
+    list, and the place where the next page starts; None at the end.
+    """
+    assert column in ("customer_id", "subscription_id")
+    found = rows(
+        books,
+        f"""
+        SELECT * FROM books.invoices
+        WHERE {column} = $id AND ($at IS NULL OR (created_at, invoice_id) < (CAST($at AS TIMESTAMP), $after))
+        ORDER BY created_at DESC, invoice_id DESC LIMIT $most""",
+        {"id": id, "at": after[0] if after else None, "after": after[1] if after else "", "most": most + 1},
+    )
+    last = found[most - 1] if len(found) > most else None
+    return found[:most], places.written(last["created_at"], last["invoice_id"]) if last else None
+
+
+def credits_of(books: DuckDBPyConnection, customer: str) -> list[Row]:
+    """What the credit ledger says the customer has left, by currency, with when it was last booked."""
     return rows(
         books,
         """
-        SELECT i.*, p.name AS price_name, p.model, p.currency, p.unit_amount, p.flat_amount, p.meter_id, p.payment_term
-        FROM books.subscription_items AS i
-        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
-        WHERE i.subscription_id = ? ORDER BY i.active_from, i.item_id LIMIT 200""",
-        [subscription],
+        SELECT currency, arg_max(balance_after, sequence) AS balance, max(booked_at) AS booked_at, count(*) AS movements
+        FROM books.credit_movements WHERE customer_id = ? GROUP BY ALL ORDER BY currency""",
+        [customer],
     )
-
-
-def invoices_of(books: DuckDBPyConnection, column: str, id: str) -> list[Row]:
-    """The newest invoices of a customer (`customer_id`) or subscription (`subscription_id`)."""
-    assert column in ("customer_id", "subscription_id")
-    return rows(books, f"SELECT * FROM books.invoices WHERE {column} = ? ORDER BY created_at DESC LIMIT 60", [id])
 
 
 def lines_of(books: DuckDBPyConnection, invoice: str, integration: str) -> list[Row]:
@@ -144,7 +157,22 @@ def item(books: DuckDBPyConnection, id: str) -> Row | None:
     return found[0] if found else None
 
 
-_EVENTS = """
+def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: str | None) -> list[Row]:
+    """The metered items of a subscription: item, meter and price by id and name; those in service first."""
+    return rows(
+        books,
+        """
+        SELECT i.item_id, i.active_to, m.meter_id, m.name AS meter_name, p.name AS price_name
+        FROM books.subscription_items AS i
+        JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
+        JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
+        WHERE i.subscription_id = $subscription AND i.integration = coalesce($integration, i.integration)
+        ORDER BY i.active_to DESC NULLS FIRST, i.active_from DESC, i.item_id LIMIT 50""",
+        {"subscription": subscription, "integration": integration},
+    )
+
+
+EVENTS_OF_ITEM = """
     FROM books.usage_events AS e
     WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end
         AND (EXISTS (
@@ -154,12 +182,13 @@ _EVENTS = """
 """
 _AGGREGATES = {
     "sum": "sum(e.value)",
-    "count": "count(*)",
+    "count": "CAST(count(*) AS DECIMAL(27, 9))",
     "max": "max(e.value)",
     "min": "min(e.value)",
     "avg": "CAST(avg(e.value) AS DECIMAL(27, 9))",
     "latest": "arg_max(e.value, e.time)",
-    "unique_count": "count(DISTINCT coalesce(json_extract_string(e.properties, $property), CAST(e.value AS VARCHAR)))",
+    "unique_count": """CAST(count(DISTINCT coalesce(
+        json_extract_string(e.properties, $property), CAST(e.value AS VARCHAR))) AS DECIMAL(27, 9))""",
 }
 
 
@@ -168,18 +197,21 @@ def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end
     if not of.get("event_type"):
         return []
     aggregate = _AGGREGATES[of["aggregation"]]
-    query = f"SELECT CAST(e.time AS DATE) AS day, {aggregate} AS quantity, count(*) AS events {_EVENTS}"
-    values = _bounds(of, start, end)
+    query = f"SELECT CAST(e.time AS DATE) AS day, {aggregate} AS quantity, count(*) AS events {EVENTS_OF_ITEM}"
+    values = bounds(of, start, end)
     if "$property" in aggregate:
         values["property"] = "$.value"
     return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY day", values)
 
 
-def events(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
-    """The item's newest raw events between two instants, whatever their status."""
-    if not of.get("event_type"):
-        return []
-    return rows(books, f"SELECT e.* {_EVENTS} ORDER BY e.time DESC, e.event_id LIMIT 100", _bounds(of, start, end))
+def bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
+    """What EVENTS_OF_ITEM asks for: the item's events between two instants."""
+    return {
+        "event_type": of["event_type"],
+        "customer_id": of["customer_id"],
+        "start": start.replace(tzinfo=None),
+        "end": end.replace(tzinfo=None),
+    }
 
 
 def reported(books: DuckDBPyConnection, item_id: str) -> list[Row]:
@@ -217,12 +249,3 @@ def found(books: DuckDBPyConnection, text: str) -> list[tuple[str, str, str]]:
 def _name(table: str) -> str:
     columns = BY_NAME[table].by_name
     return next((column for column in ("name", "number", "description") if column in columns), "NULL")
-
-
-def _bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
-    return {
-        "event_type": of["event_type"],
-        "customer_id": of["customer_id"],
-        "start": start.replace(tzinfo=None),
-        "end": end.replace(tzinfo=None),
-    }

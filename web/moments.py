@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import overload
+from typing import Any, overload
 
 from markupsafe import Markup
 
@@ -95,3 +96,8 @@ def day(at: datetime | None) -> str:
     """`1 Oct 2026`; a dash when unknown."""
     at = aware(at)
     return DASH if at is None else f"{at.day} {at:%b %Y}"
+
+
+def with_zone(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the books with every instant in UTC and aware."""
+    return {name: aware(value) if isinstance(value, datetime) else value for name, value in row.items()}

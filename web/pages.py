@@ -12,6 +12,9 @@ from werkzeug.wrappers import Response as AnyResponse
 DONE = "done"
 """The category of a notice that has nothing to undo; any other category but `error` is the change to undo."""
 
+OF_PAGES = ("Content-Security-Policy", "Permissions-Policy", "X-Frame-Options", "Set-Cookie")
+"""Headers that mean nothing on a script, a style or a font, which would carry them five times per visit."""
+
 LEAST = 500
 """Bytes below which compressing is not worth it."""
 
@@ -34,9 +37,17 @@ def here() -> str:
 def back(default: str = "/signals") -> str:
     """Where the form came from, as long as that is one of our own pages."""
     wanted = request.form.get("back", "")
-    parts = urlsplit(wanted)
-    own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return wanted if own else default
+    return wanted if is_own(wanted) else default
+
+
+def is_own(address: str) -> bool:
+    """Whether an address is a path of the console: no other site, in none of the ways to write one."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return plain and not parts.netloc and not parts.scheme
 
 
 def done(text: str, change: str | None = None, *, to: str | None = None) -> AnyResponse:
@@ -54,6 +65,8 @@ def refused(text: str, *, to: str | None = None) -> AnyResponse:
 def finish(answer: Response) -> Response:
     """Headers every answer needs, and compression where the browser takes it."""
     if request.endpoint == "asset":
+        for name in OF_PAGES:
+            answer.headers.pop(name, None)
         return answer
     answer.headers.setdefault("Cache-Control", "private, no-cache")
     answer.vary.update(("HX-Request", "Accept-Encoding", "Cookie"))

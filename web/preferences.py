@@ -1,4 +1,7 @@
-"""What a person sets for this browser: name, colours, row height, single keys. Kept in one cookie, works without JS."""
+"""What a person sets for this browser: name, colours, row height, single keys. Kept in one cookie, works without JS.
+
+The name counts only while nobody has to sign in; afterwards it is that of the account.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from urllib.parse import parse_qs, urlencode
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
+from web.access import caller
 from web.pages import back
 
 COOKIE = "trueup_preferences"
@@ -40,8 +44,9 @@ def read(values: dict[str, list[str]]) -> Preferences:
 
 
 def preferences() -> Preferences:
-    """The settings of this browser."""
-    return read(parse_qs(request.cookies.get(COOKIE, "")))
+    """The settings of this browser, under the name of whoever is signed in."""
+    chosen = read(parse_qs(request.cookies.get(COOKIE, "")))
+    return replace(chosen, who=caller().name) if caller().person_id else chosen
 
 
 @pages.post("/preferences")

@@ -5,19 +5,23 @@ Nothing here calls an outside system. Asking for advice and approving write rows
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import inbox
 from remediation import life, worker
+from remediation.advisor import exchanges
 from remediation.life import Refused, UnknownAction
 from store import operational
 from store.action_tables import Action, ActionEntry
+from store.advisor_tables import Exchange
+from store.operational_tables import Signal
 from web.console import console, now
 from web.pages import done, refused
 from web.preferences import preferences
@@ -48,12 +52,29 @@ class Shown:
 
 @dataclass(frozen=True)
 class Panel:
-    """The latest advice (None: nobody has asked), whether one is being worked out, and the actions by phase."""
+    """The latest advice (None: nobody has asked), whether one is being worked out, and the actions by phase; what a
+    language model says of it, where one was asked.
+    """
 
     advice: Mapping[str, Any] | None
     waits: bool
     failed: str | None
     phases: tuple[tuple[str, tuple[Shown, ...]], ...]
+    said: Exchange | None
+
+    @property
+    def state(self) -> str:
+        """Another text when the card shows something else."""
+        rows = [f"{each.action.id}{each.action.status}{len(each.journal)}" for _, own in self.phases for each in own]
+        said = f"{self.said.id}{self.said.status}" if self.said else ""
+        told = "|".join([str(self.waits), str(self.failed), str(self.advice is None), said, *rows])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def busy(self) -> bool:
+        """Whether it will be another one soon: the page renews it by itself."""
+        carried = any(each.action.status in ("approved", "executing") for _, own in self.phases for each in own)
+        return self.waits or carried or (self.said is not None and self.said.status in ("waiting", "answering"))
 
 
 def panel(session: Session, signal_id: int) -> Panel:
@@ -66,7 +87,11 @@ def panel(session: Session, signal_id: int) -> Panel:
         for phase, title in PHASES.items()
         if (own := tuple(each for each in shown if each.action.phase == phase))
     )
-    return Panel(job.answer if job else None, waits, job.result if job and job.status == "failed" else None, phases)
+    failed = job.result if job and job.status == "failed" else None
+    said = next(iter(exchanges.of_signal(session, signal_id, "advice")[-1:]), None)
+    if said is not None and said.status not in ("answered", "failed") and not console().advisor:
+        said = None  # nobody will answer it any more
+    return Panel(job.answer if job else None, waits, failed, phases, said)
 
 
 def _shown(session: Session, action: Action) -> Shown:
@@ -74,15 +99,32 @@ def _shown(session: Session, action: Action) -> Shown:
     return Shown(action, locked, tuple(life.journal(session, action.id)))
 
 
+@pages.get("/signals/<label>/repair")
+def shown(label: str) -> tuple[str, int]:
+    """The card alone, for the page to put in its place while something is under way; nothing while it is as `seen`."""
+    with operational.reading(console().engine) as session:
+        signal = session.get(Signal, inbox.number(label) or 0)
+        if signal is None:
+            abort(404)
+        card = panel(session, signal.id)
+        if card.state == request.args.get("seen"):
+            return "", 204
+        page = f"/signals/{signal.label}"
+        return render_template("parts/repair.html", repair=card, signal=signal, here=lambda: page), 200
+
+
 @pages.post("/signals/<label>/advise")
 def ask(label: str) -> Response:
-    """Ask a worker for the advice, and go back."""
-    number = inbox.number(label)
-    if number is None:
-        abort(404)
+    """Ask a worker for the advice, and the language model, where there is one, what it says of it; and go back."""
+    number, actor = inbox.number(label), preferences().actor
     with operational.writing(console().engine) as session:
-        worker.ask(session, number, actor=preferences().actor, now=now())
-    return done("The advice is being worked out; reload the page in a moment.")
+        if number is None or session.get(Signal, number) is None:
+            abort(404)
+        worker.ask(session, number, actor=actor, now=now())
+        if console().advisor:
+            made = exchanges.ask(session, number, question=None, actor=actor, now=now())
+            exchanges.hand_over(session, made, now=now())
+    return done("The advice is being worked out.")
 
 
 @pages.post("/actions/<int:action_id>/decide")

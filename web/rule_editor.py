@@ -12,9 +12,11 @@ from detector import cases, draft_rule, overrides, versions
 from detector.calibration import NUMERIC
 from detector.cases import CaseResult
 from detector.rules import Rule, RuleProblem, content_hash
+from people.roles import Permission
 from store import operational
 from store.operational_tables import Job, RuleOverride
 from web import rule_trials
+from web.access import caller, require
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
@@ -111,6 +113,8 @@ def activate(name: str) -> tuple[str, int] | Response:
             if "text" in request.form and content_hash(_posted()) != version.content_hash:
                 said = f"Not activated: the text was changed since version {version.number}; save it first."
                 return _page(name, replace(_checked(name, _posted()), failure=said), 409)
+            if version.author == caller().name:
+                require(Permission.ACTIVATE_OWN, f"You wrote version {version.number} yourself.")
             versions.activate(session, version, actor=preferences().actor, note=request.form.get("note", ""), now=now())
     except (versions.NotTried, LookupError, ValueError) as error:
         said = str(error).partition(": trueup")[0]
@@ -135,7 +139,7 @@ def restore(name: str) -> Response:
 def retire(name: str) -> Response:
     """Let no version of a custom rule run any more."""
     with operational.writing(console().engine) as session:
-        version = versions.retire(session, name)
+        version = versions.retire(session, name, actor=preferences().actor, now=now())
     said = f"Version {version.number} does not run any more." if version else "No version of it was live."
     return done(said, to=f"/rules/{name}/edit")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 
 from flask import Blueprint, Flask, Response, g, request
 from flask_talisman import Talisman
@@ -24,10 +25,10 @@ POLICY = {
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
-def protect(app: Flask, *, https: bool, without_cookies: Blueprint) -> None:
+def protect(app: Flask, *, https: bool, without_cookies: Iterable[Blueprint]) -> None:
     """Security headers, CSRF on every form, secure cookies under https. Scripts and styles come from files only.
 
-    `without_cookies` is asked with a token instead of a session, so no other site can make a browser ask it.
+    `without_cookies` are asked with a proof instead of a session, so no other site can make a browser ask them.
     """
     app.config.update(WTF_CSRF_TIME_LIMIT=None, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
     Talisman(
@@ -40,7 +41,9 @@ def protect(app: Flask, *, https: bool, without_cookies: Blueprint) -> None:
         referrer_policy="same-origin",
         permissions_policy={"geolocation": "()", "camera": "()", "microphone": "()"},
     )
-    CSRFProtect(app).exempt(without_cookies)
+    protection = CSRFProtect(app)
+    for pages in without_cookies:
+        protection.exempt(pages)
     app.before_request(_name_request)
     app.after_request(_tell_request)
     app.jinja_env.globals["csrf"] = _csrf_field

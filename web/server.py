@@ -26,7 +26,14 @@ def serve_forever(app: Flask, host: str, port: int, on_ready: Callable[[str], No
     Port 0 takes a free one. Raises AddressTaken.
     """
     try:
-        server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident="trueup")
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident="trueup",
+            clear_untrusted_proxy_headers=False,  # web.access takes them as a sign that others can reach the console
+        )
     except OSError as error:
         raise AddressTaken(f"{host}:{port} cannot be used ({error.strerror}); choose another with --port") from None
     signal.signal(signal.SIGTERM, _leave)

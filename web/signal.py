@@ -11,13 +11,14 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, usage_labels, versions
+from detector import inbox, merged, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
 from detector.learned import Verdict
 from detector.rules import Rule
+from remediation.advisor import exchanges
 from store import operational
 from store.operational_tables import Signal, SignalEvent, StoredFinding
-from web import repair
+from web import freshness, repair
 from web.console import console
 from web.evidence import Worked, can_be_worked, evidence, held, worked
 from web.match import PLAIN
@@ -26,7 +27,9 @@ from web.words import KINDS, words
 
 pages = Blueprint("signal", __name__)
 
-UNDOABLE = ("status", "assign", "priority", "snooze")
+UNDOABLE = ("status", "assign", "priority", "snooze", "merge")
+PEEKED = 6
+"""How many records a peek shows."""
 VERDICTS = (
     (Verdict.FAULT, "A fault", "It is taken up, and the next model learns from it."),
     (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
@@ -67,22 +70,45 @@ def shown(label: str) -> tuple[str, int]:
             detail=detail,
             signal=detail.signal,
             rule=rule,
+            stale=freshness.stale(session).get(detail.signal.integration),
             version=versions.of_hash(session, detail.signal.rule, detail.signal.rule_hash),
             finding=found,
             place=detail.findings.index(found) if found else 0,
             seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
             worked=_worked(session, detail, found),
-            waits=found is not None and can_be_worked(found),
+            waits=found is not None and can_be_worked(detail.signal.code, found),
             entities=_entities(session, detail),
             chosen={name: request.args.get(name, "") for name in ("type", "role", "find")},
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            questions=exchanges.of_signal(session, detail.signal.id, "question"),
+            model=console().advisor,
             verdicts=_verdicts(found),
             verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=_money(detail),
+            case=merged.case_of(session, detail.signal),
         )
+
+
+@pages.get("/signals/<label>/peek")
+def peeked(label: str) -> tuple[str, int]:
+    """What of a signal fits beside the list: why, how much, the first records."""
+    number = inbox.number(label)
+    with operational.reading(console().engine) as session:
+        detail = inbox.signal(session, number, findings=1) if number else None
+        if detail is None:
+            abort(404)
+        found = _finding(detail)
+        rule = console().rules.get(detail.signal.rule)
+        return render_template(
+            "peek.html",
+            signal=detail.signal,
+            seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
+            records=detail.entities.items[:PEEKED],
+            money=_money(detail),
+        ), 200
 
 
 @pages.get("/signals/<label>/working")
@@ -111,7 +137,7 @@ def _finding(detail: SignalDetail) -> StoredFinding | None:
 
 def _worked(session: Session, detail: SignalDetail, found: StoredFinding | None) -> Worked | None:
     """What the books say: when it is known already or the address asks for it; else the page fetches it by itself."""
-    if found is None or not can_be_worked(found):
+    if found is None or not can_be_worked(detail.signal.code, found):
         return None
     return worked(session, detail, found) if request.args.get("show") == "working" else held(found)
 
@@ -151,6 +177,10 @@ def _what(event: SignalEvent) -> str:
             return f"Priority {before.get('priority')} \u2192 {after.get('priority')}"
         case "snooze":
             return "Snoozed" if event.reason == "snoozed" else "Woken"
+        case "merge":
+            return "Merged into one case"
+        case "split":
+            return "Split off its case"
         case "comment":
             return event.detail or ""
     return words(event.reason)

@@ -9,33 +9,24 @@ from typing import Any
 
 from flask import Blueprint, redirect, request
 from markupsafe import Markup
-from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from detector import inbox
+from detector import inbox, merged, views
 from detector.inbox import Filter, Total
-from detector.inbox_filter import conditions
 from store import operational
-from store.operational_tables import Signal, SignalImpact
+from store.operational_tables import SignalImpact
 from web import addresses, freshness
 from web.charts import spark
 from web.console import console, now
 from web.figures import plain_amount
 from web.pages import show
 from web.preferences import preferences
+from web.tabs import tabs
 from web.words import SEVERITIES, at_risk
 
 pages = Blueprint("signals", __name__)
 
-VIEWS = (
-    ("inbox", "Open"),
-    ("urgent", "Final within 24 h"),
-    ("unassigned", "Unassigned"),
-    ("mine", "Mine"),
-    ("snoozed", "Snoozed"),
-    ("every", "All"),
-)
 SORTS = {
     "risk": "Drafts about to become final, then money at risk",
     "amount": "Money at risk",
@@ -43,21 +34,11 @@ SORTS = {
     "last_seen": "Last seen",
     "first_seen": "First seen",
 }
-GROUPS = {"": "Nothing", "cause": "Cause", "customer": "Customer", "rule": "Rule"}
+GROUPS = {"": "Nothing", "cause": "Cause", "customer": "Customer", "rule": "Rule", "bill_run": "Bill run"}
 LONG = 14
 """Characters of an amount that need a wider column."""
 
 KINDS = (("under", "Underbilled"), ("over", "Overbilled"), ("exposure", "Exposed"))
-
-
-@dataclass(frozen=True)
-class View:
-    """A tab: which signals it lists, and how many those are."""
-
-    name: str
-    title: str
-    count: int | None
-    address: str
 
 
 @dataclass(frozen=True)
@@ -75,15 +56,20 @@ def start() -> Response:
 
 
 @pages.get("/signals")
-def listed() -> tuple[str, int]:
-    """The inbox as its address says."""
+def listed() -> tuple[str, int] | Response:
+    """The inbox as its address says; without an address of its own, the view that somebody made the default."""
     wanted = addresses.read(request.args, preferences().who)
     with operational.reading(console().engine) as session:
+        kept = views.seen_by(session, wanted.me)
+        default = views.default_of(kept, wanted.me)
+        if default and default.query and not request.args:
+            return redirect(f"/signals?{default.query}")
         values = _grouped(session, wanted) if wanted.group else _ungrouped(session, wanted)
         return show(
             "inbox.html",
             wanted=wanted,
-            views=_views(session, wanted),
+            views=tabs(session, wanted, kept, default),
+            query=addresses.address(wanted).partition("?")[2],
             facets=_facets(session, wanted),
             chips=addresses.chips(wanted),
             sorts=[(name, title, addresses.address(wanted, sort=name)) for name, title in SORTS.items()],
@@ -111,6 +97,7 @@ def _ungrouped(session: Session, wanted: Filter) -> dict[str, Any]:
         "sparks": _sparks(lines),
         "wide": any(_is_long(one) for item in page.items for one in item.impacts),
         "following": addresses.address(wanted, after=page.next) if page.next else None,
+        "merged": merged.merged_into(session, page.items),
     }
 
 
@@ -139,26 +126,6 @@ def sums(totals: Sequence[Total]) -> list[Sum]:
         if amounts:
             found.append(Sum(title, tuple(amounts)))
     return found
-
-
-def _views(session: Session, wanted: Filter) -> list[View]:
-    """The tabs; what each counts is exactly what it lists."""
-    me = wanted.me
-    filters = {name: Filter(view=name, me=me, status="any" if name == "every" else "open") for name, _ in VIEWS}
-    counts = _counts(session, filters)
-    return [
-        View(name, title, counts[name], addresses.address(filters[name]))
-        for name, title in VIEWS
-        if name != "mine" or me
-    ]
-
-
-def _counts(session: Session, filters: Mapping[str, Filter]) -> dict[str, int]:
-    """How many signals each filter lists, all in one statement."""
-    columns = [
-        func.count().filter(and_(True, *conditions(wanted, now()))).label(name) for name, wanted in filters.items()
-    ]
-    return dict(session.execute(select(*columns).select_from(Signal)).one()._mapping)
 
 
 def _facets(session: Session, wanted: Filter) -> list[tuple[str, list[addresses.Choice]]]:

@@ -9,10 +9,13 @@ from typing import Any
 
 from flask import Flask, g
 from markupsafe import Markup, escape
-from sqlalchemy import select
+from sqlalchemy import CompoundSelect, select, union
 
+from detector import merged
+from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
+from store.people_tables import Person
 from web import addresses, figures, freshness, moments
 from web.console import console, now
 from web.data import written
@@ -46,6 +49,7 @@ def install(app: Flask) -> None:
         instant=moments.instant,
         day=moments.day,
         ago=lambda at: moments.ago(at, now()),
+        duration=moments.duration,
         roughly=lambda at: moments.roughly(at, now()),
         gap=figures.gap,
         words=words,
@@ -53,6 +57,7 @@ def install(app: Flask) -> None:
         at_risk=at_risk,
         ranked=ranked,
         deadline=deadline,
+        deadline_of=lambda at: deadline(moments.aware(at)),
         customers=customers,
         shown=shown,
         sentence=sentence,
@@ -67,10 +72,14 @@ def install(app: Flask) -> None:
         icon=icon,
         address=addresses.address,
         address_of=addresses.record,
+        usage_of=addresses.usage_of,
         period=moments.period,
         severities=SEVERITIES,
         open_statuses=OPEN_STATUSES,
         dismissals=DISMISSALS,
+        priorities=PRIORITIES,
+        wakes=WAKES,
+        case_money=case_money,
         people=people,
         troubles=troubles,
         checked=checked,
@@ -82,6 +91,11 @@ def install(app: Flask) -> None:
 def ranked(impacts: Sequence[SignalImpact]) -> list[SignalImpact]:
     """The impacts of a signal, the one that weighs most first."""
     return sorted(impacts, key=lambda impact: console().weight(impact.currency, at_risk(impact)), reverse=True)
+
+
+def case_money(signal: Signal, others: Sequence[Signal]) -> list[tuple[str, Decimal]]:
+    """What a signal and those merged into it put at risk, the currency that weighs most first."""
+    return sorted(merged.money(signal, others), key=lambda pair: console().weight(*pair), reverse=True)
 
 
 def deadline(at: datetime | None) -> Markup:
@@ -103,10 +117,12 @@ def customers(signal: Signal) -> str:
 
 
 def people() -> list[str]:
-    """Everybody who has a signal, for the assignee field."""
+    """Everybody who has an account or a signal, for the assignee field."""
     with operational.reading(console().engine) as session:
-        query = select(Signal.assignee).where(Signal.assignee.is_not(None)).distinct().limit(MOST_PEOPLE)
-        return sorted(name for name in session.scalars(query) if name)
+        having = select(Signal.assignee).where(Signal.assignee.is_not(None))
+        present = select(Person.name).where(Person.disabled_at.is_(None))
+        named: CompoundSelect[str | None] = union(having, present)
+        return sorted(name for (name,) in session.execute(named.limit(MOST_PEOPLE)) if name)
 
 
 def troubles() -> int:

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from detector import inbox, triage, usage_labels
+from detector import inbox, merged, merging, triage, usage_labels
 from detector.learned import Verdict
 from detector.triage import Change
+from people.roles import Permission
 from store import operational
 from web import addresses
+from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused, show
 from web.preferences import preferences
@@ -32,6 +34,10 @@ DISMISSALS = (
 )
 
 
+MANY = 100
+"""Signals that one change may touch without the permission for many."""
+
+
 class Incomplete(ValueError):  # noqa: N818 (named for what happened)
     """A form without something that its deed needs; the message says what."""
 
@@ -45,6 +51,9 @@ def act() -> Response | tuple[str, int]:
     try:
         with operational.writing(console().engine) as session:
             ids = _selected(session)
+            if request.form.get("deed") in TOGETHER:
+                ids = merged.with_merged(session, ids)
+            _check_bulk(len(ids))
             change = deed(session, ids, request.form)
             text = _told(change, request.form)
     except triage.ChangedMeanwhile as meanwhile:
@@ -59,11 +68,18 @@ def undo(change: str) -> Response:
     """Take a change back, for every signal that still stands as it left it."""
     try:
         with operational.writing(console().engine) as session:
+            _check_bulk(triage.size(session, change))
             taken_back = triage.undo(session, change, actor=preferences().actor, now=now())
             count = len(taken_back.events)
     except (triage.IllegalTransition, LookupError) as refusal:
         return refused(_sentence(str(refusal)))
     return done("Undone." if count == 1 else f"Undone for {count} signals.")
+
+
+def _check_bulk(count: int) -> None:
+    """Many signals at once are for those who answer for all of them."""
+    if count > MANY:
+        require(Permission.BULK, f"These are {count:,} signals.")
 
 
 def _selected(session: Session) -> list[int]:
@@ -89,10 +105,31 @@ def _status(session: Session, ids: list[int], form: Mapping[str, str]) -> Change
 
 def _snooze(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
     hours = form.get("hours", "")
+    if hours in triage.WAKES:
+        actor = preferences().actor
+        return triage.snooze(session, ids, actor=actor, now=now(), wakes=hours, version=_version(form))
     if not (hours.isascii() and hours.isdigit() and int(hours) <= 24 * 366):
         raise Incomplete("Say for how long to snooze.")
     until = now() + timedelta(hours=int(hours)) if int(hours) else None
     return triage.snooze(session, ids, actor=preferences().actor, now=now(), until=until, version=_version(form))
+
+
+def _priority(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    priority = form.get("priority", "")
+    if priority not in triage.PRIORITIES:
+        raise Incomplete("Choose a priority.")
+    return triage.set_priority(session, ids, priority, actor=preferences().actor, now=now(), version=_version(form))
+
+
+def _merge(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    also = inbox.number(form.get("with", "")) if form.get("with") else None
+    reason = form.get("why", "").strip()[:500] or None
+    wanted = [*ids, *([also] if also else [])]
+    return merging.merge(session, wanted, actor=preferences().actor, now=now(), reason=reason)
+
+
+def _split(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
+    return merging.split(session, ids, actor=preferences().actor, now=now())
 
 
 def _dismiss(session: Session, ids: list[int], form: Mapping[str, str]) -> Change:
@@ -140,7 +177,13 @@ DEEDS: Mapping[str, Callable[[Session, list[int], Mapping[str, str]], Change]] =
     "resolve": _resolve,
     "comment": _comment,
     "label": _label,
+    "priority": _priority,
+    "merge": _merge,
+    "split": _split,
 }
+
+TOGETHER = ("assign", "status", "snooze", "dismiss", "resolve", "priority")
+"""What is done to a signal is done to those that are merged into it."""
 
 
 def _version(form: Mapping[str, str]) -> int | None:
@@ -156,8 +199,11 @@ def _told(change: Change, form: Mapping[str, str]) -> str:
     last = change.events[0]
     deeds = {
         "assign": f"{which} assigned to {last.detail}" if last.detail else f"{which} given back",
-        "snooze": f"{which} {last.reason}",
+        "snooze": f"{which} {last.reason}" + (f" {last.detail}" if last.detail else ""),
         "comment": "Comment added",
+        "priority": f"{which} set to {last.reason}",
+        "merge": f"{which} merged into one case",
+        "split": f"{which} split off",
     }
     told = deeds.get(last.kind, f"{which}: {words((last.after or {}).get('status'))}")
     if change.refused:

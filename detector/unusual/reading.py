@@ -76,11 +76,12 @@ def read_events(path: Path) -> EventRows:
 @contextmanager
 def _workplace() -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in little memory, which spills into a folder that goes with it."""
-    with tempfile.TemporaryDirectory(prefix="trueup-series-") as spill:
-        config = {"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}
-        with duckdb.connect(config=config) as con:
-            con.execute("SET enable_progress_bar = false")
-            yield con
+    with (
+        tempfile.TemporaryDirectory(prefix="trueup-series-") as spill,
+        duckdb.connect(config={"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}) as con,
+    ):
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def _open(

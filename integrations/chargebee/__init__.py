@@ -7,20 +7,20 @@ says what becomes what. Written from Chargebee's documentation and never run aga
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hmac import compare_digest
 
 from integrations import walk
-from integrations.capabilities import Capabilities, ForgedError, Hold
-from integrations.chargebee.reader import PAGE_SIZE, Lists
+from integrations.capabilities import Capabilities, Hold
+from integrations.chargebee.reader import PAGE_SIZE, RECORDS, Lists, about
 from integrations.http import Client
 from integrations.http_limits import Pace, Rate
 from integrations.http_retry import Retry
 from integrations.json_api import JsonApi, connection
+from integrations.objects import Object
 from integrations.pages import Page
+from integrations.webhooks import Delivery, Headers, basic, content, delivery, secret_of
 
 TABLES = (
     "customers",
@@ -47,6 +47,7 @@ CAPABILITIES = Capabilities(
     writes=("edit_draft", "close_draft", "void_invoice", "credit_note", "change_subscription", "retry_payment"),
     settings=("site", "proration", "webhook_password_env"),
     receives=True,
+    rereads=tuple(RECORDS),
 )
 """What Chargebee can do; `trueup integrations` shows it."""
 
@@ -58,21 +59,15 @@ class Chargebee(walk.Walking):
     lists: Lists = field(repr=False)
     webhook_password: str | None = field(default=None, repr=False)
 
-    def receive(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Iterator[Page]:
-        """The objects that a delivery is about, asked for again: Chargebee signs nothing, so nothing in it counts.
+    def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
+        """The event of a delivery that brings the password: Chargebee signs nothing, so nothing in it counts."""
+        basic(headers, "trueup", secret_of(self.webhook_password, "webhook_password_env"))
+        told = content(body)
+        return delivery(told, told.get("id"), told.get("event_type"))
 
-        A delivery must bring the configured password by basic authentication. Raises ForgedError.
-        """
-        if self.webhook_password is None:
-            raise ForgedError("No webhook_password_env is configured, so no delivery can be proven.")
-        expected = base64.b64encode(f"trueup:{self.webhook_password}".encode()).decode()
-        if not compare_digest(f"Basic {expected}".encode(), headers.get("authorization", "").encode()):
-            raise ForgedError("The delivery does not bring user trueup with the password of webhook_password_env.")
-        try:
-            content = json.loads(body)["content"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ForgedError("The delivery is no event of Chargebee.") from error
-        yield from self.lists.named(content if isinstance(content, dict) else {})
+    def receive(self, told: Sequence[Object]) -> Iterator[Page]:
+        """The current rows of the objects in the events."""
+        return self.told_pages(told, about)
 
 
 def from_config(

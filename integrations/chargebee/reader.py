@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
 from integrations.chargebee import bills, catalog, people
 from integrations.json_api import GoneError, JsonApi
 from integrations.objects import Object, Rows, entries, needed
-from integrations.pages import Page, Remark
+from integrations.pages import Remark
 from integrations.walk import Listing, each
 
 PAGE_SIZE = 100
+
+RECORDS = {
+    "customer": "customer",
+    "subscription": "subscription",
+    "invoice": "invoice",
+    "credit_note": "credit_note",
+    "payment": "transaction",
+    "price": "item_price",
+}
+"""The records that Chargebee can be asked for one by one, with its own name for them."""
 
 RowsOf = Callable[[Object], Rows]
 
@@ -43,8 +53,12 @@ class Lists:
     api: JsonApi
     page_size: int = PAGE_SIZE
     proration: str = "second"
-    items: dict[str, Object | None] = field(default_factory=dict)
-    prices: dict[str, Object | None] = field(default_factory=dict)
+    items: dict[str, Object | None] = field(default_factory=dict, init=False)
+    prices: dict[str, Object | None] = field(default_factory=dict, init=False)
+
+    def fresh(self) -> Lists:
+        """The same site, nothing met yet."""
+        return replace(self)
 
     @property
     def streams(self) -> tuple[List, ...]:
@@ -72,14 +86,14 @@ class Lists:
         following = answer.body.get("next_offset")
         return Listing(found, answer.at, str(following) if following and found else None)
 
-    def named(self, content: Object) -> Iterator[Page]:
-        """The current state of the objects in the content of an event."""
-        for stream in self.streams:
-            told = content.get(stream.kind)
-            if isinstance(told, dict) and told.get("id"):
-                answer = self.api.get(f"{stream.name}/{quote(str(told['id']), safe='')}")
-                rows, remarks = stream.rows([{**answer.body[stream.kind], "_entry": answer.body}], None)
-                yield Page(stream.name, rows, answer.at, remarks=remarks)
+    def record(self, kind: str, id: str) -> tuple[str, Listing]:
+        """A single record as it is now, by the books' type or Chargebee's."""
+        own = RECORDS.get(kind, kind)
+        name = next((stream.name for stream in self.streams if stream.kind == own), None)
+        if name is None:
+            raise ValueError(f"Chargebee cannot be asked for one {kind}; it can for {', '.join(RECORDS)}.")
+        answer = self.api.get(f"{name}/{quote(id, safe='')}")
+        return name, Listing([{**answer.body[own], "_entry": answer.body}], answer.at)
 
     def item(self, item: Object) -> Rows:
         """Rows of an item."""
@@ -120,3 +134,11 @@ class Lists:
             except GoneError:
                 kept[id] = None
         return kept[id]
+
+
+def about(told: Object) -> list[tuple[str, str]]:
+    """The objects in an event, by Chargebee's names."""
+    held = told.get("content")
+    shown = held if isinstance(held, dict) else {}
+    things = ((kind, shown.get(kind)) for kind in dict.fromkeys(("item", *RECORDS.values(), "usage")))
+    return [(kind, str(thing["id"])) for kind, thing in things if isinstance(thing, dict) and thing.get("id")]

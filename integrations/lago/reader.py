@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from integrations.json_api import GoneError, JsonApi
 from integrations.lago import bills, catalog, people
 from integrations.lago.terms import customer_of
 from integrations.objects import Object, Rows, entries, merged, needed
-from integrations.pages import Page, Remark
+from integrations.pages import Remark
 from integrations.values import instant, moment
 from integrations.walk import Listing, each
 
@@ -20,6 +20,12 @@ PAGE_SIZE = 100
 
 SUBSCRIPTIONS = {"status[]": ["pending", "active", "terminated", "canceled", "incomplete"]}
 """Without a status Lago lists active subscriptions only."""
+
+RECORDS = {"customer": "customers", "invoice": "invoices", "credit_note": "credit_notes", "payment": "payments"}
+"""The records that Lago can be asked for one by one, with the path of their list."""
+
+SUBSCRIPTIONS_OF = "customer_subscriptions"
+"""All subscriptions of one customer: Lago lists them by the customer's id only."""
 
 RowsOf = Callable[[Object], Rows]
 
@@ -49,11 +55,15 @@ class Lists:
     api: JsonApi
     page_size: int = PAGE_SIZE
     events_days: int = 3
-    metrics: dict[str, Object | None] = field(default_factory=dict)
-    plans: dict[str, Object | None] = field(default_factory=dict)
-    customers: dict[str, Object] = field(default_factory=dict)
-    billed: dict[str, str] = field(default_factory=dict)  # the customer of each invoice met
-    at: datetime | None = None  # of the page that is read
+    metrics: dict[str, Object | None] = field(default_factory=dict, init=False)
+    plans: dict[str, Object | None] = field(default_factory=dict, init=False)
+    customers: dict[str, Object] = field(default_factory=dict, init=False)
+    billed: dict[str, str] = field(default_factory=dict, init=False)  # the customer of each invoice met
+    at: datetime | None = field(default=None, init=False)  # of the page that is read
+
+    def fresh(self) -> Lists:
+        """The same organization, nothing met yet."""
+        return replace(self)
 
     @property
     def streams(self) -> tuple[List, ...]:
@@ -81,22 +91,31 @@ class Lists:
         more = None if following is None or not found else str(following)
         return Listing(found, answer.at, more, number, self.page_size, meta.get("total_count"))
 
-    def named(self, told: Object, now: datetime) -> Iterator[Page]:
-        """The current state of what a webhook is about."""
-        about = told.get("object_type")
-        thing = told.get(str(about)) or {}
-        found = None
-        if about == "invoice" and thing.get("lago_id"):
-            found = "invoices", (lambda: self.invoice(thing))
-        elif about == "customer" and thing.get("external_id"):
-            found = "customers", (lambda: self.customer(self._get("customers", str(thing["external_id"]))))
-        elif about == "subscription" and thing.get("external_customer_id"):
-            found = "subscriptions", (lambda: self.subscription(thing, now))
-        elif about == "credit_note" and thing.get("lago_id"):
-            found = "credit_notes", (lambda: self.credit_note(self._get("credit_notes", str(thing["lago_id"]))))
-        if found:
-            rows, remarks = each(found[0], [thing], lambda _: found[1](), "lago_id")
-            yield Page(found[0], rows, now, remarks=remarks)
+    def record(self, kind: str, id: str) -> tuple[str, Listing]:
+        """A single record as it is now. Subscriptions are told apart by Lago's own id, which it cannot be asked for."""
+        if kind == "subscription":
+            return "subscriptions", self._found(lambda one: one.get("lago_id") == id, {})
+        if kind == SUBSCRIPTIONS_OF:
+            return "subscriptions", self._found(lambda one: True, {"external_customer_id": id})
+        if kind not in RECORDS:
+            can = ", ".join((*RECORDS, "subscription"))
+            raise ValueError(f"Lago cannot be asked for one {kind}; it can for {can}.")
+        answer = self.api.get(f"{RECORDS[kind]}/{quote(id, safe='')}")
+        self.at = answer.at
+        return RECORDS[kind], Listing([answer.body[kind]], answer.at)
+
+    def _found(self, wanted: Callable[[Object], bool], asked: Mapping[str, object]) -> Listing:
+        """The subscriptions that are wanted among those that are listed. Raises GoneError when there is none."""
+        found: list[Object] = []
+        token = None
+        while True:
+            listing = self.page("subscriptions", token, {**SUBSCRIPTIONS, **asked})
+            found += [one for one in listing.objects if wanted(one)]
+            if (token := listing.following) is None:
+                break
+        if not found:
+            raise GoneError("Lago has no such subscription.", permanent=True)
+        return Listing(found, listing.at)
 
     def _each(
         self, name: str, rows_of: RowsOf
@@ -178,7 +197,7 @@ class Lists:
 
     def invoice(self, invoice: Object) -> Rows:
         """Rows of an invoice, with its fees."""
-        whole = self._get("invoices", needed(invoice.get("lago_id"), "invoice"))
+        whole = invoice if "fees" in invoice else self._get("invoices", needed(invoice.get("lago_id"), "invoice"))
         return bills.invoice_rows(whole, self.plan_of)
 
     def credit_note(self, note: Object) -> Rows:
@@ -233,3 +252,16 @@ class Lists:
 def _since(thing: Object, since: datetime) -> bool:
     changed = instant(thing.get("updated_at"))
     return changed is None or changed >= since
+
+
+def about(told: Object) -> list[tuple[str, str]]:
+    """What a webhook is about, as `Lists.record` is asked for it."""
+    kind = str(told.get("object_type"))
+    thing = told.get(kind)
+    if not isinstance(thing, dict):
+        return []
+    if kind == "subscription":
+        named = SUBSCRIPTIONS_OF, thing.get("external_customer_id")
+    else:
+        named = kind, thing.get("external_id" if kind == "customer" else "lago_id")
+    return [(named[0], str(named[1]))] if named[1] and (kind == "subscription" or kind in RECORDS) else []

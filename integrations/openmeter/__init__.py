@@ -6,8 +6,9 @@ says what becomes what. Payments and credit notes are not to be had from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from integrations import walk
 from integrations.capabilities import Capabilities, Hold
@@ -15,7 +16,10 @@ from integrations.http import Client
 from integrations.http_limits import Pace, Rate
 from integrations.http_retry import Retry
 from integrations.json_api import JsonApi, connection
-from integrations.openmeter.reader import PAGE_SIZE, Lists
+from integrations.objects import Object
+from integrations.openmeter.reader import PAGE_SIZE, RECORDS, Lists, about
+from integrations.pages import Page
+from integrations.webhooks import Delivery, Headers, content, delivery, secret_of, standard
 
 DEFAULT_URL = "https://openmeter.cloud"
 
@@ -43,6 +47,9 @@ CAPABILITIES = Capabilities(
     dialect="openmeter",
     hold=Hold.PRE_CONFIGURED,
     writes=("edit_draft", "approve_draft", "void_invoice", "change_subscription", "send_event"),
+    settings=("webhook_secret_env",),
+    receives=True,
+    rereads=tuple(RECORDS),
 )
 """What OpenMeter can do; `trueup integrations` shows it."""
 
@@ -52,10 +59,21 @@ class OpenMeter(walk.Walking):
     """One configured OpenMeter."""
 
     lists: Lists = field(repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
 
     def counts(self) -> Mapping[str, int]:
         """How many records OpenMeter has, by table of the books where one object is one row."""
         return self.totals(("customers", "plans"))
+
+    def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
+        """The notification that the channel signed, as Standard Webhooks do."""
+        id = standard(body, headers, secret_of(self.webhook_secret, "webhook_secret_env"), now)
+        told = content(body)
+        return delivery(told, id, told.get("type"))
+
+    def receive(self, told: Sequence[Object]) -> Iterator[Page]:
+        """The current rows of the invoices that the notifications are about."""
+        return self.told_pages(told, about)
 
 
 def from_config(
@@ -68,11 +86,13 @@ def from_config(
 ) -> OpenMeter:
     """The integration from its part of the configuration.
 
-    Settings: `api_key`, sent as a bearer token; `base_url`, your own server without a path. At most 20 requests a
-    second, as OpenMeter states no limits. Raises ValueError naming a setting that is missing or wrong.
+    Settings: `api_key`, sent as a bearer token; `base_url`, your own server without a path;
+    `webhook_secret`, the signing secret of a notification channel. At most 20 requests a second, as OpenMeter states no
+    limits. Raises ValueError naming a setting that is missing or wrong.
     """
     key, base_url, per_second = connection(name, settings, DEFAULT_URL)
     rate = Rate(per_second or 20.0, burst=per_second or 20.0)
     client = Client({"each": rate}, retry, pace=pace)
     api = JsonApi("OpenMeter", client, f"{base_url}/api", {"Authorization": f"Bearer {key}"}, key)
-    return OpenMeter(name, Lists(api, page_size))
+    secret = settings.get("webhook_secret")
+    return OpenMeter(name, Lists(api, page_size), None if secret is None else str(secret))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -17,6 +17,13 @@ from integrations.values import instant
 from integrations.walk import Listing, each
 
 PAGE_SIZE = 100
+
+RECORDS: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
+    "customer": ("customers", "v1/customers", {}),
+    "subscription": ("subscriptions", "v1/subscriptions", {}),
+    "invoice": ("invoices", "v1/billing/invoices", {"expand": "lines"}),
+}
+"""The records that OpenMeter can be asked for one by one: their stream, path and parameters."""
 
 Read = tuple[Rows, tuple[Remark, ...]]
 
@@ -44,11 +51,24 @@ class Lists:
 
     api: JsonApi
     page_size: int = PAGE_SIZE
-    meters: dict[str, Object] | None = None
-    features: dict[str, str | None] | None = None
-    plans: dict[str, Object | None] = field(default_factory=dict)
-    priced: dict[str, str] = field(default_factory=dict)
-    met: set[str] = field(default_factory=set)  # subscriptions whose items are in `priced`
+    meters: dict[str, Object] | None = field(default=None, init=False)
+    features: dict[str, str | None] | None = field(default=None, init=False)
+    plans: dict[str, Object | None] = field(default_factory=dict, init=False)
+    priced: dict[str, str] = field(default_factory=dict, init=False)
+    met: set[str] = field(default_factory=set, init=False)  # subscriptions whose items are in `priced`
+
+    def fresh(self) -> Lists:
+        """The same OpenMeter, nothing met yet."""
+        return replace(self)
+
+    def record(self, kind: str, id: str) -> tuple[str, Listing]:
+        """A single record as it is now."""
+        if kind not in RECORDS:
+            raise ValueError(f"OpenMeter cannot be asked for one {kind}; it can for {', '.join(RECORDS)}.")
+        name, path, asked = RECORDS[kind]
+        answer = self.api.get(f"{path}/{quote(id, safe='')}", asked)
+        shown = {"subscriptions": [answer.body]} if kind == "subscription" else answer.body
+        return name, Listing([shown], answer.at)
 
     @property
     def streams(self) -> tuple[List, ...]:
@@ -198,3 +218,9 @@ def _changed(thing: Object, since: datetime) -> bool:
 def _terms(card: Object) -> tuple[object, ...]:
     """What makes a price: two rate cards with the same terms are the same price."""
     return tuple(card.get(name) or None for name in ("price", "billingCadence", "discounts", "featureKey", "taxConfig"))
+
+
+def about(told: Object) -> list[tuple[str, str]]:
+    """The invoice of an invoice notification; the others say nothing about the books."""
+    id = nested(told, "data", "id")
+    return [("invoice", str(id))] if id and "invoice." in str(told.get("type")) else []

@@ -7,7 +7,7 @@ read from Stripe, nor bill runs; what else it has no field for may stand in meta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,11 +16,13 @@ from integrations.http import Client, SourceError
 from integrations.http_limits import Pace
 from integrations.http_retry import Retry
 from integrations.pages import Lookup, Page
-from integrations.stripe import sync
+from integrations.stripe import sync, webhooks
 from integrations.stripe.api import PAGE_SIZE, Api, rates
-from integrations.stripe.changes import records_page
+from integrations.stripe.changes import AT_ONCE, changed_pages, changes, records_page
+from integrations.stripe.objects import Object
 from integrations.stripe.reader import Reader
 from integrations.stripe.writes import StripeWrites
+from integrations.webhooks import Delivery, Headers, UnreadableError, content, delivery, secret_of
 
 TABLES = (
     "customers",
@@ -44,7 +46,20 @@ CAPABILITIES = Capabilities(
     increments="follows the event feed, kept 30 days, and reads again what is still open",
     dialect="stripe",
     hold=Hold.PER_INVOICE,
-    writes=("hold_draft", "edit_draft", "void_invoice", "credit_note", "change_subscription", "retry_payment"),
+    writes=(
+        "hold_draft",
+        "edit_draft",
+        "void_invoice",
+        "credit_note",
+        "change_subscription",
+        "pause_collection",
+        "retry_payment",
+        "request_payment_method",
+        "report_usage",
+    ),
+    settings=("webhook_secret_env",),
+    receives=True,
+    rereads=("customer", "subscription", "invoice", "credit_note"),
 )
 """What Stripe can do; `trueup integrations` shows it."""
 
@@ -55,16 +70,36 @@ class Stripe:
 
     name: str
     reader: Reader = field(repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
 
     def pull(self, cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:
         """Pages of what changed since the stored cursors, or of everything; see `integrations.stripe.sync.pull`."""
-        return sync.pull(self.reader, cursor, full=full, now=now)
+        return sync.pull(self.reader.fresh(), cursor, full=full, now=now)
+
+    def backfill(self, start: datetime, end: datetime | None) -> Iterator[Page]:
+        """Pages of what was created in the span, and of what its events name."""
+        return sync.window(self.reader.fresh(), start, end)
 
     def pull_records(self, records: Iterable[tuple[str, str]]) -> Page:
         """One page with the current rows of single records, (type, id): invoices, subscriptions, customers,
         credit notes; of an invoice its credit notes and payments too. Moves no cursor. Raises SourceError.
         """
-        return records_page(self.reader, records)
+        return records_page(self.reader.fresh(), records)
+
+    def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
+        """The event of a delivery that Stripe signed with the endpoint's secret, a moment ago."""
+        secret = secret_of(self.webhook_secret, "webhook_secret_env")
+        webhooks.verify(body, headers.get("stripe-signature"), secret, now)
+        told = content(body)
+        if not isinstance(told.get("created"), int):
+            raise UnreadableError("The delivery is no event of Stripe.")
+        return delivery(told, told.get("id"), told.get("type"))
+
+    def receive(self, told: Sequence[Object]) -> Iterator[Page]:
+        """The current rows of every object that the events name, each asked for once."""
+        reader, pending = self.reader.fresh(), changes(told)
+        for first in range(0, len(pending), AT_ONCE):
+            yield from changed_pages(reader, pending[first : first + AT_ONCE])
 
     @property
     def writes(self) -> StripeWrites:
@@ -92,7 +127,8 @@ def from_config(
     """The integration from its part of the configuration.
 
     Settings: `api_key` (a restricted key with read access will do); `base_url`, another server that speaks like
-    Stripe; `requests_per_second`, where Stripe has agreed on other limits. The other arguments are for tests.
+    Stripe; `requests_per_second`, where Stripe has agreed on other limits; `webhook_secret`, of the endpoint that
+    sends webhooks. The other arguments are for tests.
     Raises ValueError naming a setting that is missing or wrong.
     """
     key, base_url, per_second = (settings.get(part) for part in ("api_key", "base_url", "requests_per_second"))
@@ -104,4 +140,6 @@ def from_config(
         raise ValueError(f"integrations.{name}.requests_per_second is {per_second!r}; it must be a number above 0.")
     client = Client(rates(key, None if per_second is None else float(per_second)), retry, pace=pace)
     address = None if base_url is None else str(base_url).rstrip("/")
-    return Stripe(name, Reader(Api(key, client, address, page_size)))
+    secret = settings.get("webhook_secret")
+    reader = Reader(Api(key, client, address, page_size))
+    return Stripe(name, reader, None if secret is None else str(secret))

@@ -111,6 +111,15 @@ class Api:
         done: Object = json.loads(answer.body, parse_float=Decimal)
         return done
 
+    def preview(self, params: Mapping[str, object]) -> Object:
+        """The invoice that a subscription would make next, which is not made. Raises SourceError."""
+        try:
+            answer = self._stripe.raw_request("post", "/v1/invoices/create_preview", **params)
+        except stripe.StripeError as error:
+            raise self._explained("invoices", error) from None
+        found: Object = json.loads(answer.body, parse_float=Decimal)
+        return found
+
     def _refused(self, path: str, error: stripe.StripeError) -> SourceError:
         """Only an answer below 500 that is no conflict says that nothing was done."""
         if isinstance(error, stripe.APIConnectionError) or (error.http_status or 500) >= 500:

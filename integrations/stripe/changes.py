@@ -7,7 +7,7 @@ discounts, deleted customers and drafts. Events are kept for 30 days (docs.strip
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -90,6 +90,10 @@ TYPES: tuple[tuple[str, ...], ...] = (
 """The events that can change a row, in groups that one request may name (20 types at most)."""
 
 
+AT_ONCE = 100
+"""Changed objects that are read before their rows are stored."""
+
+
 @dataclass
 class Change:
     """One object that changed, with the events that say so, oldest first."""
@@ -152,6 +156,24 @@ def read(reader: Reader, change: Change) -> tuple[Rows, tuple[Remark, ...], date
         return _READ[change.kind](reader, change)
     except GoneError:
         return {}, (), None
+
+
+def changed_pages(reader: Reader, chunk: Sequence[Change]) -> Iterator[Page]:
+    """The current rows of changed objects: a page for each instant as of which they are known, the oldest first.
+
+    What only an event tells is as old as the event, and must not make what was asked for just now look that old.
+    Raises SourceError.
+    """
+    known: dict[datetime, list[Rows]] = {}
+    remarks: list[Remark] = []
+    for change in chunk:
+        rows, more, answered = read(reader, change)
+        remarks += more
+        if rows or more:
+            known.setdefault(answered or moment(change.events[-1]["created"]), []).append(rows)
+    for at in sorted(known):
+        yield Page("events", merged(*known[at]), at, remarks=tuple(remarks))
+        remarks = []
 
 
 PARTS_OF: Mapping[str, tuple[str, ...]] = {"invoice": ("credit_notes", "invoice_payments")}

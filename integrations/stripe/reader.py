@@ -35,6 +35,10 @@ class Reader:
     api: Api
     catalog: Catalog = field(default_factory=Catalog)
 
+    def fresh(self) -> Reader:
+        """A reader of the same account that has met nothing yet."""
+        return Reader(self.api)
+
     def read(self, path: str, objects: Iterable[Object]) -> tuple[Rows, tuple[Remark, ...]]:
         """The rows of objects of the list at a path, and a remark for each that cannot be read."""
         return self.each(path, objects, self._mappers[path])

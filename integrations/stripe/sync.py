@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from integrations.pages import Lookup, Page, Remark
+from integrations.pages import Lookup, Page
 from integrations.stripe.api import Listing
-from integrations.stripe.changes import Change, changes, events_since, read
-from integrations.stripe.objects import Object, Rows, merged
+from integrations.stripe.changes import AT_ONCE, changed_pages, changes, events_since
+from integrations.stripe.objects import Object, merged
 from integrations.stripe.reader import EXPAND, Products, Reader
 
 WALK = (
@@ -49,9 +49,6 @@ EVENTS_KEPT = timedelta(days=29)
 
 LISTINGS_PER_PAGE = 5
 """Pages of Stripe's lists in one of ours."""
-
-AT_ONCE = 100
-"""Changed objects per page."""
 
 
 @dataclass(frozen=True)
@@ -122,17 +119,32 @@ def backfill(reader: Reader, walk: Walk | None) -> Generator[Page, None, Events]
     return _events_from(walk)
 
 
+def window(reader: Reader, start: datetime, end: datetime | None) -> Iterator[Page]:
+    """What was created from `start` until `end`, and what the events of that time name, as far as they are kept."""
+    first, last = int(start.timestamp()), None if end is None else int(end.timestamp())
+    span = {"gte": first} | ({} if last is None else {"lt": last})
+    for stream in WALK:
+        created = {} if stream == "billing/meters" else {"created": span}
+        for page, _ in _list(reader, stream, None, **created):
+            yield page
+    named = [event for listed, _ in events_since(reader.api, first) for event in listed]
+    pending = changes(event for event in named if last is None or event["created"] < last)
+    for place in range(0, len(pending), AT_ONCE):
+        yield from changed_pages(reader, pending[place : place + AT_ONCE])
+
+
 def _events_from(walk: Walk) -> Events:
     return Events(walk.since - int(OVERLAP.total_seconds()))
 
 
-def _list(reader: Reader, stream: str, after: str | None) -> Iterator[tuple[Page, str | None]]:
+def _list(reader: Reader, stream: str, after: str | None, **only: Any) -> Iterator[tuple[Page, str | None]]:
     """Pages of one list, each with the id to go on after; None with the last page.
 
     The list of prices ends with the plans that they make up, so it is always walked from its beginning.
     """
     noted = Products(reader)
-    for listings in _together(reader.api.pages(stream, after=after, **_asked(stream), **EVERYTHING.get(stream, {}))):
+    asked = {**_asked(stream), **EVERYTHING.get(stream, {}), **only}
+    for listings in _together(reader.api.pages(stream, after=after, **asked)):
         objects = [thing for listing in listings for thing in listing.objects]
         rows, remarks = reader.read(stream, objects)
         last = str(objects[-1]["id"]) if listings[-1].more and objects else None
@@ -179,22 +191,11 @@ def follow(reader: Reader, since: Events) -> Iterator[Page]:
     for first in range(0, len(pending), AT_ONCE):
         chunk = pending[first : first + AT_ONCE]
         reached = replace(since, since=max(since.since, min(settled, chunk[-1].at)))
-        yield _changed(reader, chunk, at, {"events": str(reached)} if first + AT_ONCE < len(pending) else {})
+        yield from changed_pages(reader, chunk)
+        if first + AT_ONCE < len(pending):
+            yield Page("events", {}, at, {"events": str(reached)})
     newest = max(found.values(), key=lambda event: (event["created"], event["id"]), default=None)
     moved = Events(settled, str(newest["id"]) if newest else since.newest)
     twice = found and settled > max(int(event["created"]) for event in found.values())
     if moved.newest != since.newest or twice or settled - since.since > 86_400:
         yield Page("events", {}, at, {"events": str(moved)})
-
-
-def _changed(reader: Reader, chunk: list[Change], at: datetime, cursors: Mapping[str, str]) -> Page:
-    """One page with the current rows of some changed objects, as of the earliest answer."""
-    parts: list[Rows] = []
-    remarks: list[Remark] = []
-    answers = []
-    for change in chunk:
-        rows, more, answered = read(reader, change)
-        parts.append(rows)
-        remarks += more
-        answers += [answered] if answered else []
-    return Page("events", merged(*parts), min(answers, default=at), cursors, tuple(remarks))

@@ -13,11 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from integrations.stripe.amounts import digits
+from integrations.stripe.amounts import currency, digits, money
 from integrations.stripe.api import Api
 from integrations.stripe.objects import Object, entries, ident, nested
 from integrations.stripe.reader import EXPAND, Reader
-from integrations.writing import Deed, Receipt, Request
+from integrations.writing import Deed, Preview, Receipt, Request
 
 MARK = "trueup_action"
 """The metadata key that names the action and step which made an object."""
@@ -35,7 +35,11 @@ class StripeWrites:
     """The writing side of one Stripe account."""
 
     reader: Reader = field(repr=False)
-    can: frozenset[str] = frozenset({"hold", "release", "void", "credit", "adjust", "unadjust", "cancel", "pay"})
+
+    @property
+    def can(self) -> frozenset[str]:
+        """Every verb that there is a request for."""
+        return frozenset(REQUESTS)
 
     @property
     def _api(self) -> Api:
@@ -50,7 +54,8 @@ class StripeWrites:
     def state(self, type: str, id: str) -> Mapping[str, Any] | None:
         """The record as it is in Stripe now, as a row of the books; None when it is gone. Raises SourceError.
 
-        A subscription also says how many `others` its customer has that have not ended.
+        A subscription also says how many `others` its customer has that have not ended, whether its `collection` is
+        on, and of each item `quantity:<id>` and `price:<id>`.
         """
         path, table = PATHS[type]
         found = self._api.get(path, id, expand=list(EXPAND.get(path, ())))
@@ -59,7 +64,7 @@ class StripeWrites:
         rows, _ = self.reader.read(path, [found[0]])
         row = next(iter(rows.get(table, [])), None)
         if row is not None and type == "subscription":
-            return {**row, "others": len(self._live(row["customer_id"]) - {id})}
+            return {**row, **_of_subscription(found[0]), "others": len(self._live(row["customer_id"]) - {id})}
         return row
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
@@ -68,14 +73,31 @@ class StripeWrites:
             return self._marked("credit_notes", key, invoice=deed.id)
         if deed.verb == "adjust":
             return self._adjusted(deed, key)
+        if deed.verb in UNSEEN:
+            return None
         found = self._api.get(PATHS[deed.type][0], deed.id)
         if deed.verb == "unadjust":
             lines = self._lines(deed.id)
             there = any(_item(line) == deed.about["made"] for line in lines)
             return None if there else Receipt(str(deed.about["made"]), {"deleted": True})
-        if found is None or not SHOWS[deed.verb](found[0]):
+        if found is None or not SHOWS[deed.verb](found[0], deed.about):
             return None
         return _receipt(found[0])
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """For another number or price of an item: the subscription's next invoice by Stripe's own preview, as far as
+        Stripe knows its usage by now; None for other deeds. Raises SourceError.
+
+        Source: docs.stripe.com/api/invoices/create_preview.
+        """
+        if deed.verb not in PREVIEWED:
+            return None
+        change = {name: self.request(deed).params[name] for name in ("items", "proration_behavior")}
+        now = self._api.preview({"subscription": deed.id})
+        then = self._api.preview({"subscription": deed.id, "subscription_details": change})
+        code = str(currency(now.get("currency")))
+        before, after = (money(each.get("total"), code) for each in (now, then))
+        return Preview("the next invoice", before, after, code)
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it, once per key. Raises UnclearError, and SourceError when Stripe certainly did not do it."""
@@ -135,6 +157,46 @@ def _cancel(deed: Deed) -> Request:
     return Request("delete", f"subscriptions/{deed.id}", {"prorate": "false", "invoice_now": "false"})
 
 
+def _pause(deed: Deed) -> Request:
+    """Drafts are made and kept: nothing is collected, nothing is lost."""
+    return Request("post", f"subscriptions/{deed.id}", {"pause_collection": {"behavior": "keep_as_draft"}})
+
+
+def _resume(deed: Deed) -> Request:
+    return Request("post", f"subscriptions/{deed.id}", {"pause_collection": ""})
+
+
+def _quantity(deed: Deed) -> Request:
+    return _change_item(deed, quantity=int(deed.about["quantity"]))
+
+
+def _price(deed: Deed) -> Request:
+    return _change_item(deed, price=str(deed.about["price"]))
+
+
+def _change_item(deed: Deed, **change: object) -> Request:
+    """From now on: what is past is for a credit or an adjustment, whose amount is approved."""
+    item = {"id": deed.about["item"], **change}
+    return Request("post", f"subscriptions/{deed.id}", {"items": [item], "proration_behavior": "none"})
+
+
+def _report(deed: Deed) -> Request:
+    """Stripe counts one identifier once within a day, and takes what is at most 35 days old."""
+    about = deed.about
+    params = {
+        "event_name": about["event_name"],
+        "identifier": deed.id,
+        "timestamp": _seconds(about["time"]),
+        "payload": {"stripe_customer_id": about["customer"], "value": str(about["value"])},
+    }
+    return Request("post", "billing/meter_events", params)
+
+
+def _ask_method(deed: Deed) -> Request:
+    params = {"customer": deed.id, "flow_data": {"type": "payment_method_update"}}
+    return Request("post", "billing_portal/sessions", params)
+
+
 def _credit(deed: Deed) -> Request:
     """What is still due is lowered; what was paid becomes credit for the next invoice."""
     amount = minor(deed.about["amount"], deed.about["currency"])
@@ -181,22 +243,52 @@ REQUESTS: Mapping[str, Callable[[Deed], Request]] = {
     "unadjust": _unadjust,
     "cancel": _cancel,
     "pay": _pay,
+    "pause": _pause,
+    "resume": _resume,
+    "quantity": _quantity,
+    "price": _price,
+    "report": _report,
+    "ask_method": _ask_method,
 }
 
-SHOWS: Mapping[str, Callable[[Object], bool]] = {
-    "hold": lambda invoice: invoice.get("status") == "draft" and invoice.get("auto_advance") is False,
-    "release": lambda invoice: invoice.get("status") != "draft" or invoice.get("auto_advance") is True,
-    "void": lambda invoice: invoice.get("status") == "void",
-    "pay": lambda invoice: invoice.get("status") == "paid",
-    "cancel": lambda subscription: subscription.get("status") == "canceled",
+PREVIEWED = ("quantity", "price")
+"""Verbs whose effect on the next invoice Stripe works out beforehand."""
+
+UNSEEN = ("report", "ask_method")
+"""Verbs whose deeds Stripe does not list: asking again under the same key is all that can be done."""
+
+SHOWS: Mapping[str, Callable[[Object, Mapping[str, Any]], bool]] = {
+    "hold": lambda invoice, about: invoice.get("status") == "draft" and invoice.get("auto_advance") is False,
+    "release": lambda invoice, about: invoice.get("status") != "draft" or invoice.get("auto_advance") is True,
+    "void": lambda invoice, about: invoice.get("status") == "void",
+    "pay": lambda invoice, about: invoice.get("status") == "paid",
+    "cancel": lambda subscription, about: subscription.get("status") == "canceled",
+    "pause": lambda subscription, about: subscription.get("pause_collection") is not None,
+    "resume": lambda subscription, about: subscription.get("pause_collection") is None,
+    "quantity": lambda subscription, about: (
+        _of_subscription(subscription).get(f"quantity:{about['item']}") == about["quantity"]
+    ),
+    "price": lambda subscription, about: _of_subscription(subscription).get(f"price:{about['item']}") == about["price"],
 }
 """How an object looks once the deed is done; it does not matter by whom."""
 
-_TOLD = ("status", "auto_advance", "automatically_finalizes_at", "amount", "total", "amount_due", "deleted", "invoice")
+_TOLD = ("status", "auto_advance", "automatically_finalizes_at", "amount", "total", "amount_due", "deleted", "invoice",
+         "pause_collection", "identifier", "url")  # fmt: skip
+
+
+def _of_subscription(subscription: Object) -> dict[str, str]:
+    """What the books' row does not say: whether invoices go out, and each item's number and price."""
+    said = {"collection": "on" if subscription.get("pause_collection") is None else "paused"}
+    for item in entries(subscription.get("items")):
+        said[f"price:{item['id']}"] = str(ident(item.get("price")))
+        if item.get("quantity") is not None:
+            said[f"quantity:{item['id']}"] = str(item["quantity"])
+    return said
 
 
 def _receipt(thing: Object) -> Receipt:
-    return Receipt(str(thing.get("id")), {name: thing[name] for name in _TOLD if name in thing} | _lines_count(thing))
+    id = thing.get("id") or thing.get("identifier")  # a meter event has no other name
+    return Receipt(str(id), {name: thing[name] for name in _TOLD if name in thing} | _lines_count(thing))
 
 
 def _lines_count(thing: Object) -> dict[str, int]:

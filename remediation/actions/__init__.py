@@ -1,9 +1,10 @@
 """The actions, one file each, found by their place.
 
-An action's file is named for the deed and has, beside its docstring: `PHASE`, one of `remediation.plans.PHASES`; and
-`plan(case)`, pure, which yields a Plan for each record of the case that the deed is right for. Where a deed can be
-undone there is `reverse(plan, receipts)`, which returns the deeds that do so, from the stored plan and the receipts of
-its steps. Applying, journal and verification are the same for all, see `remediation.execute` and `remediation.verify`.
+An action's file is named for the deed and has, beside its docstring: `PHASE`, one of `remediation.plans.PHASES`;
+`NEEDS`, the verb of `integrations.writing.VERBS` that it takes, where it writes to a billing system; and `plan(case)`,
+pure, which yields a Plan for each record of the case that the deed is right for. Where a deed can be undone there is
+`reverse(plan, receipts)`, which returns the deeds that do so, from the stored plan and the receipts of its steps.
+Applying, journal and verification are the same for all, see `remediation.execute` and `remediation.verify`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Kind:
     name: str
     about: str
     phase: str
+    needs: str | None  # the verb that the billing system must be able to do; None: it works with any, or none
     plan: Callable[[Case], Iterable[Plan]]
     reverse: Reverse | None
 
@@ -44,4 +46,4 @@ def _kind(name: str) -> Kind:
     module = importlib.import_module(f"{__name__}.{name}")
     about = (module.__doc__ or "").strip().splitlines()[0]
     reverse = cast("Reverse | None", getattr(module, "reverse", None))
-    return Kind(name, about, module.PHASE, module.plan, reverse)
+    return Kind(name, about, module.PHASE, getattr(module, "NEEDS", None), module.plan, reverse)

@@ -11,6 +11,7 @@ from remediation.case import Case, net
 from remediation.plans import Plan, columns, text
 
 PHASE = "downstream"
+NEEDS = "adjust"
 
 NOT_BY_AMOUNT = {"TU-34", "TU-36", "TU-58", "TU-62", "TU-63"}
 """Faults of which an amount on a line is no repair: sums, currency, credits, tax."""
@@ -19,7 +20,7 @@ NOT_BY_AMOUNT = {"TU-34", "TU-36", "TU-58", "TU-62", "TU-63"}
 def plan(case: Case) -> Iterator[Plan]:
     """An adjustment for each line on a draft whose right amount the rule worked out exactly."""
     signal = case.signal
-    if signal.confidence != "exact" or signal.code in NOT_BY_AMOUNT or not case.able("adjust"):
+    if signal.confidence != "exact" or signal.code in NOT_BY_AMOUNT or not case.able(NEEDS):
         return
     for finding in case.findings:
         line, amount = case.line_of(finding), net(finding)

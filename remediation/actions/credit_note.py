@@ -13,6 +13,7 @@ from remediation.case import Case
 from remediation.plans import Plan, columns, text
 
 PHASE = "downstream"
+NEEDS = "credit"
 
 
 def plan(case: Case) -> Iterator[Plan]:
@@ -21,7 +22,7 @@ def plan(case: Case) -> Iterator[Plan]:
     Where nothing of an unpaid invoice is right it is voided instead.
     """
     signal = case.signal
-    if signal.confidence != "exact" or signal.code in NOT_BY_AMOUNT or not case.able("credit"):
+    if signal.confidence != "exact" or signal.code in NOT_BY_AMOUNT or not case.able(NEEDS):
         return
     for finding in case.findings:
         line = case.line_of(finding)

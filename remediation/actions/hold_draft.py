@@ -10,11 +10,12 @@ from remediation.case import Case
 from remediation.plans import Plan, columns
 
 PHASE = "contain"
+NEEDS = "hold"
 
 
 def plan(case: Case) -> Iterator[Plan]:
     """A hold for each draft that the signal names as wrong and that would go out by itself."""
-    if case.signal.gate == "none" or not case.able("hold"):
+    if case.signal.gate == "none" or not case.able(NEEDS):
         return
     for entity in case.affected("invoice"):
         row = case.invoices.get(entity.entity_id)

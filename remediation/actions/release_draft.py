@@ -11,11 +11,12 @@ from remediation.plans import Plan, columns
 from store.action_tables import DONE
 
 PHASE = "verify"
+NEEDS = "release"
 
 
 def plan(case: Case) -> Iterator[Plan]:
     """A release for each draft that an action of this signal holds."""
-    if not case.able("release"):
+    if not case.able(NEEDS):
         return
     held = {each.object_id for each in case.actions if each.kind == "hold_draft" and each.status in DONE}
     for id in sorted(held):

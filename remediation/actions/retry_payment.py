@@ -9,13 +9,14 @@ from remediation.case import Case
 from remediation.plans import Plan, columns
 
 PHASE = "downstream"
+NEEDS = "pay"
 
 CODES = {"TU-59"}
 
 
 def plan(case: Case) -> Iterator[Plan]:
     """One more try for each open invoice that nothing will try again."""
-    if case.signal.code not in CODES or not case.able("pay"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     for entity in case.affected("invoice"):
         row = case.invoices.get(entity.entity_id)

@@ -9,6 +9,7 @@ from remediation.case import Case
 from remediation.plans import Plan, columns
 
 PHASE = "root_cause"
+NEEDS = "cancel"
 
 CODES = {"TU-43"}
 """Faults that say that billing missed an end: a cancellation whose time has passed."""
@@ -21,7 +22,7 @@ def plan(case: Case) -> Iterator[Plan]:
 
     Never where the customer has another live subscription: which of the two is meant is for a person to say.
     """
-    if case.signal.code not in CODES or not case.able("cancel"):
+    if case.signal.code not in CODES or not case.able(NEEDS):
         return
     for entity in case.affected("subscription"):
         row = case.subscriptions.get(entity.entity_id)

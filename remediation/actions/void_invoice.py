@@ -10,11 +10,12 @@ from remediation.case import Case, Row
 from remediation.plans import Plan, columns
 
 PHASE = "downstream"
+NEEDS = "void"
 
 
 def plan(case: Case) -> Iterator[Plan]:
     """A void for each open, unpaid invoice whose whole total is overbilled."""
-    if case.signal.confidence != "exact" or not case.able("void"):
+    if case.signal.confidence != "exact" or not case.able(NEEDS):
         return
     for id, row in sorted(case.invoices.items()):
         if not wrong_whole(case, row):

@@ -305,9 +305,14 @@ def test_splitting_a_period_never_changes_its_total(price: Price, parts: list[De
 RISING = (Model.GRADUATED, Model.GRADUATED_PERCENTAGE, Model.PER_UNIT, Model.PACKAGE, Model.PERCENTAGE, Model.DYNAMIC)
 
 
-@given(price=usage_prices(RISING), less=quantity, more=quantity)
-def test_more_usage_never_costs_less(price: Price, less: Decimal, more: Decimal) -> None:
-    lower, higher = (rate(price, q, events=1).amount for q in sorted([less, more]))
+step = st.sampled_from([Decimal("1e-9"), Decimal("0.001"), Decimal(1)]) | quantity
+
+
+@given(price=usage_prices(RISING), more=step, data=st.data())
+def test_more_usage_never_costs_less(price: Price, more: Decimal, data: st.DataObject) -> None:
+    bounds = [tier.up_to for tier in price.tiers if tier.up_to is not None]
+    less = data.draw(st.sampled_from(bounds) | quantity if bounds else quantity)  # a bound is where it would show
+    lower, higher = (rate(price, used, events=1).amount for used in (less, less + more))
     assert lower is not None and higher is not None and lower <= higher
 
 

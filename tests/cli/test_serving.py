@@ -47,8 +47,8 @@ def serving(home: Path, *arguments: object, **variables: str) -> Iterator[tuple[
         assert program.wait(timeout=60) == 0
 
 
-def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=60) as answer:
+def fetched(url: str, **headers: str) -> str:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         return str(answer.read().decode())
 
 
@@ -61,6 +61,8 @@ def test_the_demo_makes_a_company_runs_every_rule_and_serves_it(tmp_path: Path) 
     with serving(home, "demo", "--port", 0, "--customers", least_for("all")) as (url, lines):
         assert len(lines) == 1
         assert "SIG-" in fetched(f"{url}/signals")
+        by_proxy = fetched(f"{url}/signals", **{"X-Forwarded-For": "203.0.113.9"})
+        assert "<h1>Sign in</h1>" in by_proxy, "what others can reach is not open"
 
 
 def test_the_demo_leaves_a_home_with_other_data_alone(trueup_filled: Commands) -> None:

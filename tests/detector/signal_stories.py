@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, select
 
+from detector.bill_runs import NONE, BillRuns
 from detector.decisions import Decision, Policy
 from detector.findings import Entity, EntityType, Finding, Reference, Role
 from detector.signals import fold
@@ -94,6 +95,7 @@ def fold_run(
     policy: Policy = POLICY,
     stale: bool = False,
     drafts: dict[str, datetime] | None = None,
+    bill_runs: BillRuns = NONE,
 ) -> list[Decision]:
     """One complete run of the rule at `as_of` that found exactly `findings`."""
     with operational.writing(engine) as session:
@@ -110,7 +112,9 @@ def fold_run(
         )
         session.add(run)
         session.flush()
-        return fold(session, run, rule, findings, now=as_of, policy=policy, drafts=drafts, stale=stale)
+        return fold(
+            session, run, rule, findings, now=as_of, policy=policy, drafts=drafts, bill_runs=bill_runs, stale=stale
+        )
 
 
 def reasons(decisions: Sequence[Decision]) -> list[str]:

@@ -17,8 +17,8 @@ from detector.rules import Rule, parse
 from detector.trial_report import calibration_json, calibration_text
 from store import operational
 from store.operational_tables import Signal
-from store.warehouse import Warehouse
 from tests.detector.test_signals_cycle import NOW
+from tests.lakes import lake
 
 TEXT = """\
 name: open_invoice
@@ -66,8 +66,7 @@ def company(rule: Rule, amounts: list[int]) -> dict[str, list[dict[str, object]]
 
 @pytest.fixture
 def setting(tmp_path: Path, sqlite_engine: Engine) -> Iterator[Setting]:
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     yield Setting(warehouse, sqlite_engine, lambda: NOW, "tests")
     warehouse.close()
 

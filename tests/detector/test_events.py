@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from detector import case_rows, claims, cycle, requests, schedule
-from detector.background import Background
+from detector.background import Background, quick_first
 from detector.cycle import Setting
 from detector.limits import Limits
 from detector.rules import Rule, load
 from store import operational
 from store.operational_tables import Job, Run
-from store.warehouse import Warehouse
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -42,8 +42,7 @@ def engine(sqlite_engine: Engine) -> Engine:
 
 @pytest.fixture
 def setting(tmp_path: Path, engine: Engine) -> Iterator[Setting]:
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     warehouse.upsert_rows(company(), integration="billing", version_at=NOW)
     yield Setting(warehouse, engine, lambda: datetime.now(UTC), claims.worker_name())
     warehouse.close()
@@ -175,3 +174,14 @@ def test_a_rule_that_needs_too_much_memory_or_finds_too_much_says_so(setting: Se
     (result,) = cycle.run(replace(setting, allowed=Limits(memory="100MiB", disk="10MiB")), [rule], NOW)
     assert result.status == "failed"
     assert "needs more memory than a rule may take" in (result.error or "")
+
+
+def test_the_first_signals_of_a_draft_do_not_wait_for_the_dearest_rule() -> None:
+    on_draft = schedule.after("invoice.draft", list(LOADED.values()))
+    quick, slow = quick_first(on_draft)
+    assert LOADED["invoice_arithmetic"] in quick
+    assert LOADED["wrong_tier_mode"] in slow
+    assert sorted(rule.name for rule in [*quick, *slow]) == sorted(rule.name for rule in on_draft)
+    assert not [rule for rule in quick for other in slow if rule.code in other.covers]
+    assert quick_first([LEDGER]) == [[LEDGER]]
+    assert quick_first([]) == []

@@ -16,8 +16,8 @@ from detector import case_rows, cycle, derived, rules
 from detector.evaluate import RuleFailed, evaluate
 from detector.limits import Limits
 from detector.rules import Rule
-from store.warehouse import Warehouse
 from tests.detector.hostile import RULES, hostile
+from tests.lakes import lake
 
 SEED = int(os.environ.get("TRUEUP_FUZZ_SEED", "4"))
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -38,8 +38,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The little company in a lake, derived and locked down as for a run."""
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     rule = rules.load(RULES)[0][0]
     company = case_rows.rows(rule.cases[0], case_rows.beside(rule.path))
     warehouse.upsert_rows(company, integration="billing", version_at=NOW)

@@ -24,6 +24,7 @@ from store import operational
 from store.loads import recorded
 from store.operational_tables import RuleOverride, Run, Signal
 from store.warehouse import Warehouse
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -39,8 +40,7 @@ def rules() -> dict[str, Rule]:
 def books(tmp_path: Path, rules: dict[str, Rule]) -> Warehouse:
     """The company of the rules' cases in a lake, with one line charged by the wrong tier mode."""
     rule = rules["wrong_tier_mode"]
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     warehouse.upsert_rows(company_rows(rule), integration="billing", version_at=NOW)
     return warehouse
 

@@ -22,8 +22,8 @@ from detector.rules import Rule, load, parse
 from detector.trial_report import backtest_json, backtest_text
 from store import operational
 from store.operational_tables import Run, Signal, SignalImpact
-from store.warehouse import Warehouse
 from tests.detector.test_signals_cycle import NOW, company_rows, replace_case
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 DAY = timedelta(days=1)
@@ -37,8 +37,7 @@ def rules() -> dict[str, Rule]:
 @pytest.fixture
 def setting(tmp_path: Path, rules: dict[str, Rule], sqlite_engine: Engine) -> Iterator[Setting]:
     """The company of the cases with one line charged by the wrong tier mode, and no signal yet."""
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     warehouse.upsert_rows(company_rows(rules["wrong_tier_mode"]), integration="billing", version_at=NOW)
     yield Setting(warehouse, sqlite_engine, lambda: NOW, "tests")
     warehouse.close()

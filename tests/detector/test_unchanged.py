@@ -22,6 +22,7 @@ from detector.rules import Rule, load
 from store import operational
 from store.operational_tables import Run, Signal, SignalEntity, SignalEvent, SignalImpact
 from store.warehouse import Warehouse
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -33,8 +34,7 @@ LATE = "payment_retries_exhausted"
 
 def books_of(rule: Rule, folder: Path, case: int = 0) -> Warehouse:
     """The company of one of a rule's cases, in a lake."""
-    warehouse = Warehouse(f"sqlite:{folder}/catalog.sqlite", folder / "files")
-    warehouse.create()
+    warehouse = lake(folder)
     warehouse.upsert_rows(
         case_rows.rows(rule.cases[case], case_rows.beside(rule.path)), integration="billing", version_at=NOW
     )

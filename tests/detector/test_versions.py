@@ -17,8 +17,8 @@ from detector.rules import Rule, load
 from detector.trials import Wanted
 from store import operational
 from store.operational_tables import Job, RuleOverride, RuleVersion, Run, Signal
-from store.warehouse import Warehouse
 from tests.detector.test_signals_cycle import NOW, company_rows
+from tests.lakes import lake
 
 RULES = Path(__file__).parents[2] / "rules"
 
@@ -42,8 +42,7 @@ def text(files: list[Rule]) -> str:
 
 @pytest.fixture
 def setting(tmp_path: Path, files: list[Rule], engine: Engine) -> Iterator[Setting]:
-    warehouse = Warehouse(f"sqlite:{tmp_path}/lake/catalog.sqlite", tmp_path / "lake" / "files")
-    warehouse.create()
+    warehouse = lake(tmp_path / "lake")
     rule = next(rule for rule in files if rule.name == "wrong_tier_mode")
     warehouse.upsert_rows(company_rows(rule), integration="billing", version_at=NOW)
     yield Setting(warehouse, engine, lambda: NOW, "tests")
@@ -138,7 +137,7 @@ def test_activating_another_version_ends_the_one_before_and_retiring_ends_all(
         activate(setting.engine, number)
     assert [rule.severity for rule in live() if rule.name == "tier_mode_own"] == ["low"]
     with operational.writing(setting.engine) as session:
-        assert versions.retire(session, "tier_mode_own").number == 2  # type: ignore[union-attr]
+        assert versions.retire(session, "tier_mode_own", actor="ann", now=NOW).number == 2  # type: ignore[union-attr]
         assert [each.label for each in versions.drafts(session)] == ["tier_mode_own@2"]
     assert "tier_mode_own" not in {rule.name for rule in live()}
 

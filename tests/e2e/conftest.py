@@ -44,9 +44,9 @@ def browser() -> Iterator[Browser]:
 class Served:
     """A home served by waitress on a free port, with a worker beside it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, advisor: str | None = None) -> None:
         self.home = home
-        self.server = waitress.create_server(home.app(), host="127.0.0.1", port=0, threads=4)
+        self.server = waitress.create_server(home.app(advisor=advisor), host="127.0.0.1", port=0, threads=4)
         self.address = f"http://127.0.0.1:{self.server.effective_port}"
         self.over = threading.Event()
         self.worker = threading.Thread(target=self._work)

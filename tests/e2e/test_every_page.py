@@ -10,12 +10,17 @@ from tests.e2e.conftest import Serve
 from tests.web.company import Home
 
 pytestmark = pytest.mark.e2e
-MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data"]
+MAIN = ["/signals", "/signals/SIG-1", "/rules", "/runs?rule=usage_spike", "/data", "/scoreboard?show=after_issue"]
 OTHERS = [
+    "/bill-runs",
+    "/team",
+    "/notifications",
+    "/reports/manager?period=2026-11&show=written_off",
     "/signals?group=cause",
     "/signals?q=nosuchthing",
     "/rules/wrong_tier_mode",
     "/rules/usage_spike/edit",
+    "/integrations",
     "/jump?q=a",
     "/nope",
 ]
@@ -68,6 +73,8 @@ def test_pages_of_records(open_browser: Window, serve: Serve, example_company: H
         if page.locator(f'#records a[href^="{kind}"]').count()
     ]
     assert len(addresses) >= 5
+    page.goto(f"{base}/bill-runs")
+    addresses.append(page.locator('main a[href^="/bill-runs/"]').first.get_attribute("href"))
     for address in addresses:
         visit(page, f"{base}{address}")
         assert violations(page) == [], address
@@ -105,19 +112,21 @@ def test_before_any_data(open_browser: Window, serve: Serve, empty_company: Home
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange"])
+@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange", "save-view"])
 def test_menus_and_sheets(
     open_browser: Window, serve: Serve, example_company: Home, name: str, scheme: str, width: int
 ) -> None:
     page = open_browser(width=width, scheme=scheme)
     visit(page, serve(example_company) + "/signals")
+    if name == "save-view":
+        page.locator('[popovertarget="arrange"]').first.click()
     page.locator(f'[popovertarget="{name}"]').first.click()
     page.locator(f"#{name}:popover-open").wait_for()
     assert violations(page) == []
     assert sideways(page) == 0
 
 
-@pytest.mark.parametrize("deed", ["assign", "status", "snooze", "dismiss", "resolve"])
+@pytest.mark.parametrize("deed", ["assign", "status", "snooze", "dismiss", "resolve", "priority", "merge"])
 def test_the_sheet_of_every_deed(open_browser: Window, serve: Serve, example_company: Home, deed: str) -> None:
     page = open_browser(scheme="dark")
     visit(page, serve(example_company) + "/signals/SIG-1")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.axe import violations
 from tests.e2e.conftest import Serve
 from tests.web.company import Home
 
@@ -172,3 +173,33 @@ def test_everything_can_be_reached_by_tab_alone(inbox: Page) -> None:
     assert "search" in reached
     assert "Filter" in reached
     assert rows(inbox)[0] in reached
+
+
+def test_space_looks_at_the_row_beside_the_list_and_follows_the_focus(
+    page: Page, serve: Serve, example_company: Home
+) -> None:
+    page.goto(serve(example_company) + "/signals")
+    page.locator("#signals tbody tr").first.focus()
+    page.keyboard.press("Space")
+    peek = page.locator("#peek:popover-open")
+    peek.wait_for()
+    first = peek.locator("h2").inner_text()
+    assert violations(page) == []
+    page.keyboard.press("j")
+    expect(peek.locator("h2")).not_to_have_text(first)
+    assert page.locator("#signals tbody tr:focus").count() == 1
+    page.keyboard.press("Escape")
+    expect(page.locator("#peek")).to_be_hidden()
+
+
+def test_two_signals_are_merged_and_split_by_keyboard(page: Page, serve: Serve, home: Home) -> None:
+    page.goto(serve(home) + "/signals")
+    before = page.locator("#signals tbody tr").count()
+    page.locator("#signals tbody tr").first.focus()
+    for key in ("x", "j", "x", "m"):
+        page.keyboard.press(key)
+    page.locator("#bulk-why").fill("one price")
+    page.keyboard.press("Enter")
+    expect(page.locator("#signals tbody tr")).to_have_count(before - 1)
+    page.keyboard.press("z")
+    expect(page.locator("#signals tbody tr")).to_have_count(before)

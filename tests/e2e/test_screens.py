@@ -55,6 +55,10 @@ def test_screens(open_browser: Window, serve: Serve, larger_company: Home, look:
         ("TU-39", "unbilled"),
         ("TU-13", "mismatch"),
         ("TU-20", "bounds"),
+        ("TU-22", "price"),
+        ("TU-34", "invoice"),
+        ("TU-40", "overlap"),
+        ("TU-52", "ledger"),
     ):
         if name == "tier-mode" or look == "light":
             shoot(page, address_of(page, base, code), f"signal-{name}-{look}")
@@ -117,6 +121,34 @@ def test_screens_of_records_and_of_nothing(
         other = page.context.new_page()
         shoot(other, base + address, f"{name}-light", whole=False)
         other.close()
+    page.goto(f"{base}/bill-runs")
+    run = page.locator("tr", has=page.locator("td.strong")).locator("a").first.get_attribute("href")
+    shoot(page, f"{base}{run}", "bill-run-light", whole=False)
     shoot(page, f"{serve(empty_company)}/signals", "inbox-empty-light", whole=False)
     shoot(page, f"{serve(hostile_company)}/signals", "inbox-hostile-light", whole=False)
     shoot(page, f"{serve(many_signals)}/signals", "inbox-growing-light", whole=False)
+
+
+def test_screens_of_the_team(open_browser: Window, serve: Serve, larger_company: Home, tmp_path: Path) -> None:
+    page = open_browser()
+    base = serve(larger_company.copy(tmp_path / "home"))
+    page.goto(f"{base}/team")
+    for name in ("Ana Lind", "Bob Okafor", "Cid Marsh"):
+        page.locator("#member").fill(name)
+        page.locator("#member").press("Enter")
+        page.locator("td.strong", has_text=name).wait_for()
+    page.get_by_role("button", name="Hand out by load").click()
+    page.locator(".notice", has_text="Handed out").wait_for()
+    page.goto(f"{base}/signals")
+    for key in ("j", "x", "d"):
+        page.keyboard.press(key)
+    page.locator("#bulk-dismiss").get_by_label("Too small").check()
+    page.locator("#bulk-dismiss .primary").click()
+    page.locator(".notice", has_text="Suppressed").wait_for()
+    page.locator("#signals tbody tr").first.focus()
+    page.keyboard.press("Space")
+    page.locator("#peek:popover-open").wait_for()
+    picture(page, "inbox-peek-light")
+    shoot(page, f"{base}/team", "team-light", whole=False)
+    shoot(page, f"{base}/reports/manager?period=2026-11&show=written_off", "report-light", whole=False)
+    shoot(page, f"{base}/notifications", "notifications-light", whole=False)

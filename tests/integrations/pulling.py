@@ -11,6 +11,7 @@ from billing.books import TABLES
 from integrations.capabilities import Integration
 from integrations.pages import Page
 from store.warehouse import Warehouse
+from tests.lakes import lake
 from tests.peers.rows import NOW
 
 Dump = dict[str, list[tuple[object, ...]]]
@@ -21,13 +22,6 @@ def pulled(
 ) -> list[Page]:
     """The pages of one pull from the cursors given."""
     return list(source.pull((cursors or {}).get, full=full, now=now))
-
-
-def lake(folder: Path) -> Warehouse:
-    """A lake in the folder, made if need be."""
-    warehouse = Warehouse(f"sqlite:{folder / 'catalog.sqlite'}", folder / "files")
-    warehouse.create()
-    return warehouse
 
 
 def sync(

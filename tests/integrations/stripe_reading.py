@@ -8,17 +8,11 @@ from pathlib import Path
 
 from integrations.stripe import from_config
 from store.warehouse import Counts, Warehouse
+from tests.lakes import lake
 from tests.peers.stripe.process import KEY
 from tests.peers.stripe.sample import NOW
 
 NAME = "stripe"
-
-
-def warehouse_in(folder: Path) -> Warehouse:
-    """The lake in the folder, made if need be."""
-    warehouse = Warehouse(f"sqlite:{folder / 'catalog.sqlite'}", folder / "files")
-    warehouse.create()
-    return warehouse
 
 
 def sync(
@@ -53,7 +47,7 @@ def sync(
 def sync_in_child(folder: str, url: str, say: Connection) -> None:
     """One reading, told step by step."""
     place = Path(folder)
-    sync(Warehouse(f"sqlite:{place / 'catalog.sqlite'}", place / "files"), url, say=say)
+    sync(lake(place), url, say=say)
 
 
 def _tell(say: Connection | None, what: str) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
-
 import pytest
 
-from integrations.capabilities import ForgedError
 from integrations.chargebee import from_config
 from tests.integrations.pulling import pulled
 from tests.integrations.stripe_company import cursors_of, differences, rows_of
@@ -44,17 +40,6 @@ def test_check_says_what_is_wrong_and_never_the_key(peer: Peer) -> None:
     assert wrong == "Chargebee refused the key; set the variable that api_key_env names to a valid one."
     peer.control("forbid", paths=["/usages"])
     assert connected(peer).check() == "The key may not read usages at Chargebee; allow it there."
-
-
-def test_a_webhook_needs_the_password_and_is_only_a_hint(peer: Peer) -> None:
-    body = json.dumps({"event_type": "invoice_generated", "content": {"invoice": {"id": "inv-1", "total": 1}}}).encode()
-    basic = f"Basic {base64.b64encode(b'trueup:pw').decode()}"
-    (page,) = connected(peer).receive(body, {"authorization": basic}, NOW)
-    assert [str(row["total"]) for row in page.rows["invoices"]] == ["124.38"]
-    assert len(page.rows["invoice_lines"]) == 5
-    for headers in ({}, {"authorization": basic[:-2] + "xx"}):
-        with pytest.raises(ForgedError):
-            list(connected(peer).receive(body, headers, NOW))
 
 
 def test_settings_that_are_wrong_are_named() -> None:

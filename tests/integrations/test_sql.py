@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from integrations.http import SourceError
 from integrations.sql import Sql, from_config
-from tests.integrations.pulling import books, lake, pulled, sync
+from tests.integrations.pulling import books, pulled, sync
 from tests.integrations.stripe_company import cursors_of, rows_of
+from tests.lakes import lake
 
 EVENTS = {
     "source": "raw_events",

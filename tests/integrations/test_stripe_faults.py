@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
 from integrations.http import Client, SourceError, UnreachableError
-from integrations.http_limits import Limiter, Pace, Rate
+from integrations.http_limits import Limiter, Rate
 from integrations.http_retry import Retry, asked_wait
 from integrations.stripe import from_config
+from tests.integrations.fake_time import FakeTime
 from tests.integrations.stripe_company import connected, differences, pulled, rows_of
 from tests.peers.stripe.process import KEY, Peer, running
 from tests.peers.stripe.sample import NOW, company
 
 URL = "/v1/customers"
-
-
-@dataclass
-class FakeTime:
-    """A clock that only moves when someone sleeps on it."""
-
-    seconds: float = 100.0
-    slept: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.seconds += seconds
-
-    @property
-    def pace(self) -> Pace:
-        return Pace(now=lambda: self.seconds, sleep=self.sleep, chance=lambda: 0.5)
 
 
 @pytest.fixture(scope="module")

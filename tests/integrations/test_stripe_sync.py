@@ -18,7 +18,8 @@ from integrations.stripe import TABLES as FILLED
 from integrations.stripe.sync import WALK, Walk
 from store.warehouse import Warehouse
 from tests.integrations.stripe_company import connected, cursors_of, differences, pulled, rows_of
-from tests.integrations.stripe_reading import NAME, sync, sync_in_child, warehouse_in
+from tests.integrations.stripe_reading import NAME, sync, sync_in_child
+from tests.lakes import lake
 from tests.peers.stripe.process import KEY, Peer, running
 from tests.peers.stripe.sample import NOW, company
 
@@ -34,7 +35,7 @@ def peer() -> Iterator[Peer]:
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    made = warehouse_in(tmp_path)
+    made = lake(tmp_path)
     yield made
     made.close()
 
@@ -215,7 +216,7 @@ def test_a_reading_goes_on_behind_its_last_stored_page(peer: Peer) -> None:
 
 def test_a_reading_killed_at_any_page_is_taken_up_again(peer: Peer, tmp_path: Path) -> None:
     """SIGKILL with every page of every list in hand, the one before it stored; then one reading to the end."""
-    clean, torn = warehouse_in(tmp_path / "clean"), warehouse_in(tmp_path / "torn")
+    clean, torn = lake(tmp_path / "clean"), lake(tmp_path / "torn")
     sync(clean, peer.url)
     reached = [killed(peer, tmp_path / "torn", steps=3) for _ in WALK[1:]]
     assert set(reached) == {"read"}

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integrations.pulling import books, cut_everywhere, kept, lake, pulled, sync
+from tests.integrations.pulling import books, cut_everywhere, kept, pulled, sync
 from tests.integrations.stripe_company import differences, rows_of
 from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, Vendor
+from tests.lakes import lake
 from tests.peers.stripe.process import Peer
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations import chargebee, lago, openmeter
+from integrations.http_limits import Pace
 from integrations.http_retry import Retry
 from tests.peers.chargebee import sample as chargebee_sample
 from tests.peers.lago import sample as lago_sample
@@ -27,11 +28,11 @@ class Vendor:
     few: int
     more: Mapping[str, object] = field(default_factory=dict)
 
-    def connected(self, peer: Peer, *, key: str = KEY, page_size: int = 100) -> Any:
-        """The integration, in no hurry to wait."""
+    def connected(self, peer: Peer, *, key: str = KEY, page_size: int = 100, pace: Pace | None = None) -> Any:
+        """The integration, in no hurry to wait; with a `pace` it waits as it would, by that clock."""
         settings = {"api_key": key, "base_url": f"{peer.url}{self.base}", "requests_per_second": 10_000, **self.more}
-        retry = Retry(first_wait=0.01, longest_wait=0.02)
-        return self.from_config(self.name, settings, page_size=page_size, retry=retry)
+        retry = None if pace else Retry(first_wait=0.01, longest_wait=0.02)
+        return self.from_config(self.name, settings, page_size=page_size, retry=retry, pace=pace)
 
 
 LAGO = Vendor(

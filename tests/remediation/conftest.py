@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.operational_stores import engine, postgres_url, sqlite_engine, store_url
 from tests.peers.stripe.process import Peer, running
 from tests.remediation.house import AS_OF, House, company, filled, house
 
-__all__ = ["engine", "postgres_url", "sqlite_engine", "store_url"]
-
 RULES = {
+    "TU-03": "rejected_events",
+    "TU-24": "left_on_old_version",
     "TU-19": "wrong_tier_mode",
     "TU-40": "duplicate_line",
     "TU-43": "cancellation_missed",
+    "TU-44": "seat_drift",
     "TU-59": "payment_retries_exhausted",
+    "TU-60": "no_way_to_collect",
 }
 
 

@@ -125,3 +125,23 @@ def test_a_standing_approval_holds_what_is_blocked_and_never_on_stale_data(made:
     made.peer.change(blocked[0]["invoice"], auto_advance=True)
     made.run("sync", "stripe")
     assert "the hold was lost" in one(made.json("gate", blocked[0]["invoice"]))["alert"]
+
+
+def test_a_hold_that_was_lost_or_lasts_too_long_is_told_once_on_the_timeline(made: House) -> None:
+    held = made.json("gate", "--reconcile")
+    lost = one([each for each in held if each["state"] == "lost"])
+    assert "would become final by itself again" in lost["alert"]
+    assert {each["alert"] for each in held if each["state"] == "held"} == {None}
+    made.configure(gate={"longest": "PT1S"})
+    late = made.json("gate", "--reconcile")
+    assert all("longer than 0:00:01: release it" in each["alert"] for each in late if each["state"] == "held")
+    made.json("gate", "--reconcile")
+    action = made.json("actions", "show", lost["action"])
+    told = [each["detail"] for each in action["journal"] if each["kind"] == "alert"]
+    assert told == [lost["alert"]]
+    timeline = made.json("signal", "show", action["signal"])["timeline"]
+    assert [each["detail"] for each in timeline if each["actor"] == "gate"].count(f"{lost['action']}: {told[0]}") == 1
+    made.peer.fault("403", method="GET", times=50)
+    assert {each["state"] for each in made.json("gate", "--reconcile")} == {"unknown"}
+    made.peer.control("calm")
+    made.configure()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from people import accounts
 from remediation import life
 from remediation.case import Case
 from remediation.life import Approvals, Refused
 from remediation.plans import Plan
 from store import operational
 from store.action_tables import Action
+from store.audit_tables import AuditEntry
 from store.operational_tables import Signal, StoredFinding
 from tests.remediation import small
 from tests.remediation.small import NOW, ZERO
@@ -41,6 +43,9 @@ def test_an_approval_needs_a_reason_and_stands_in_the_journal(engine: Engine) ->
         assert [(each.kind, each.actor, each.detail) for each in life.journal(session, id)] == [
             ("approved", "ann", "checked")
         ]
+        row = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+        assert row is not None
+        assert (row.action, row.actor, row.object_id, row.reason) == ("action.approved", "ann", f"ACT-{id}", "checked")
     with pytest.raises(Refused, match="only what is proposed"):
         approved(engine, id)
 
@@ -54,6 +59,27 @@ def test_above_the_limit_it_takes_two_people(engine: Engine) -> None:
     assert approved(engine, id, "ben", approvals=limit) == "approved"
     under = small.action(engine, small.signal(engine, "two"), small.credit("in_2", "4"), "proposed")
     assert approved(engine, under, "ann", approvals=limit) == "approved"
+
+
+def test_who_has_an_account_approves_up_to_their_own_limit(engine: Engine) -> None:
+    with operational.writing(engine) as session:
+        for name, limits in (("ann", {"USD": "100"}), ("ben", {"USD": "5"}), ("cay", {}), ("dot", {})):
+            email = f"{name}@example.com"
+            accounts.add(session, email=email, name=name, roles=["admin"], limits=limits, actor="tests", now=NOW)
+
+    def credit(signal: str) -> int:
+        return small.action(engine, small.signal(engine, signal), small.credit(f"in_{signal}", "10"), "proposed")
+
+    assert approved(engine, credit("one"), "ann") == "approved"
+    two = credit("two")
+    assert approved(engine, two, "ben") == "proposed", "above his limit he only proposes"
+    assert approved(engine, two, "ann") == "approved"
+    three = credit("three")
+    assert approved(engine, three, "cay") == "proposed", "without a limit no money is approved alone"
+    with pytest.raises(Refused, match="above the limit of ben"):
+        approved(engine, three, "ben")
+    assert approved(engine, three, "dot") == "approved", "two people may"
+    assert approved(engine, credit("four"), "cay", approvals=Approvals({"USD": Decimal(10)})) == "approved"
 
 
 def test_money_in_a_currency_without_a_limit_takes_two_people(engine: Engine) -> None:

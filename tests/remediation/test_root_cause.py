@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from detector import cycle, rules
-from detector.cycle import Setting
-from integrations import example, files
+from benchmarks._planted_faults import Truth, world
 from remediation import gate
 from remediation.advice import advise
 from remediation.match import parts_at
@@ -22,10 +16,6 @@ from remediation.remedy import Remedy
 from remediation.root_cause import CLASSES
 from store import operational
 from store.operational_tables import Signal
-from store.warehouse import Warehouse
-
-AS_OF = datetime(2026, 11, 3, 6, tzinfo=UTC)
-ROOT = Path(__file__).parents[2]
 
 CATALOGUE = {
     "configuration": (8, 12, 15, 17, 20, 23, 24, 26, 29, 30, 31, 32, 35, 36, 41, 42, 45, 46, 47, 49, 55, 57, 58, 63),
@@ -40,36 +30,20 @@ CLASS = {f"TU-{code:02}": name for name, codes in CATALOGUE.items() for code in 
 
 
 @pytest.fixture(scope="module")
-def remedy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Remedy, Path]]:
-    folder = tmp_path_factory.mktemp("causes")
-    example.write(folder / "books", customers=example.least_for("all"), seed=11, faults="all", as_of=AS_OF,
-                  events_per_customer=60)  # fmt: skip
-    warehouse = Warehouse(f"sqlite:{folder}/lake/catalog.sqlite", folder / "lake" / "files")
-    warehouse.create()
-    with closing(warehouse.connect()) as con:
-        staged = files.read(folder / "books", con)
-        warehouse.upsert(con, staged.tables, version_at=AS_OF, distinct=True)
-    engine = operational.open(f"sqlite:///{folder}/operational.sqlite")
-    operational.migrate(engine)
-    setting = Setting(warehouse, engine, lambda: AS_OF, "test")
-    loaded, problems = rules.load(ROOT / "rules")
-    assert not problems
-    cycle.run(setting, loaded, AS_OF)
-    yield Remedy(setting, lambda: loaded, {}, frozenset(), lambda name, records: None), folder / "books"
-    engine.dispose()
-    warehouse.close()
+def made() -> Iterator[tuple[Remedy, Truth]]:
+    with world(11) as found:
+        yield found
 
 
 @pytest.mark.causes
-def test_the_class_and_the_record_of_nearly_every_planted_fault_are_right(remedy: tuple[Remedy, Path]) -> None:
-    made, books = remedy
-    planted = [json.loads(line) for line in (books / "truth.jsonl").read_text().splitlines()]
-    with operational.reading(made.setting.engine) as session:
+def test_the_class_and_the_record_of_nearly_every_planted_fault_are_right(made: tuple[Remedy, Truth]) -> None:
+    remedy, planted = made
+    with operational.reading(remedy.setting.engine) as session:
         signals = {(each.code, each.cause): each.id for each in session.scalars(select(Signal).order_by(Signal.id))}
     right, named, sure, wrong = 0, 0, 0, []
     for fault in planted:
         id = signals.get((fault["code"], fault["cause"]))
-        cause = advice.cause if id is not None and (advice := advise(made, id)) is not None else None
+        cause = advice.cause if id is not None and (advice := advise(remedy, id)) is not None else None
         right += cause is not None and cause.category == CLASS[fault["code"]]
         named += cause is not None and cause.entity == fault["cause"]
         sure += cause is not None and cause.confidence == "certain"
@@ -83,11 +57,10 @@ def test_the_class_and_the_record_of_nearly_every_planted_fault_are_right(remedy
 
 
 @pytest.mark.causes
-def test_every_faulty_draft_of_a_rule_that_holds_is_blocked_and_no_correct_one(remedy: tuple[Remedy, Path]) -> None:
-    made, books = remedy
-    planted = [json.loads(line) for line in (books / "truth.jsonl").read_text().splitlines()]
-    holds = {rule.code for rule in made.rules() if rule.gate == "hold"}
-    found = {each.invoice: each.state for each in gate.drafts(made)}
+def test_every_faulty_draft_of_a_rule_that_holds_is_blocked_and_no_correct_one(made: tuple[Remedy, Truth]) -> None:
+    remedy, planted = made
+    holds = {rule.code for rule in remedy.rules() if rule.gate == "hold"}
+    found = {each.invoice: each.state for each in gate.drafts(remedy)}
     wrong: dict[str, set[str]] = {}
     for fault in planted:
         for each in fault["entities"]:

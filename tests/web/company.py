@@ -5,6 +5,7 @@ home whose signals are as awkward as signals can be.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from detector import cycle, rules, trials
+from detector.connections import Configured
 from detector.decisions import Policy
 from detector.findings import Entity, EntityType, Finding, Reference, Role
 from detector.live_rules import LiveRules
@@ -50,7 +52,7 @@ class Home:
         operational.migrate(engine)
         return engine
 
-    def app(self, *, https: bool = False) -> Flask:
+    def app(self, *, https: bool = False, connected: Sequence[Configured] = (), advisor: str | None = None) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
         return create_app(
@@ -61,6 +63,8 @@ class Home:
             ranking_rates=RATES,
             secret="a secret of the tests",
             https=https,
+            connected=connected,
+            advisor=advisor,
         )
 
     def try_out(self) -> None:

@@ -26,8 +26,17 @@ def test_advice_is_asked_for_worked_out_and_decided_about(client: FlaskClient, h
     page = f"/signals/SIG-{number}"
     assert "Nobody has asked for advice yet." in get(client, page)
     act(client, f"{page}/advise", back=page)
-    assert "The advice is being worked out" in get(client, page)
+    html = get(client, page)
+    assert "The advice is being worked out" in html
+    start = f'hx-get="{page}/repair?seen='
+    assert start in html
+    seen = html.partition(start)[2].partition('"')[0]
+    card = f"{page}/repair?seen={seen}"
+    assert client.get(card).status_code == 204  # nothing new yet
     worker.work(remedy(home))
+    renewed = client.get(card)
+    assert renewed.status_code == 200 and "is usually a matter of pricing" in renewed.text
+    assert f'name="back" value="{page}"' in renewed.text and start not in renewed.text
     html = get(client, page)
     assert "is usually a matter of pricing" in html and "work of people" in html
     with operational.reading(home.engine()) as session:

@@ -108,10 +108,19 @@ const act = (key) => {
   press(key);
 };
 const follow = (selector) => one(selector)?.click();
-const go = { s: "/signals", r: "/rules", d: "/data" };
+const go = { s: "/signals", r: "/rules", d: "/data", u: "/runs", e: "/reports/manager", t: "/team" };
+// A look at the row beside the list; it follows the focus while it is open.
+const peek = () => one("#peek");
+const look = () => {
+  const link = one("main tr:focus [data-open]");
+  if (!link?.pathname.startsWith("/signals/SIG-")) return;
+  htmx.ajax("GET", `${link.pathname}/peek`, { target: "#peek", swap: "innerHTML" }).then(() => peek().showPopover());
+};
+const step = (by) => { move(by); if (peek()?.matches(":popover-open")) look(); };
 const keys = {
-  j: () => move(1),
-  k: () => move(-1),
+  j: () => step(1),
+  k: () => step(-1),
+  " ": () => (peek().matches(":popover-open") ? peek().hidePopover() : look()),
   o: () => follow("main tr:focus [data-open]"),
   x: (event) => {
     const box = currentRow() && one("input[name=id]", currentRow());
@@ -124,7 +133,7 @@ const keys = {
   z: () => press("z"),
   g: () => (went = Date.now()),
 };
-for (const key of "asdeh") keys[key] = () => act(key);
+for (const key of "asdehpm") keys[key] = () => act(key);
 keys.n = () => press("n");
 let went = 0;
 on("keydown", (event) => {
@@ -138,11 +147,13 @@ on("keydown", (event) => {
     one(".primary", field.closest(".sheet")).click();
     return;
   }
+  if (key === "Escape" && peek()?.matches(":popover-open")) { peek().hidePopover(); return; }
   if (key === "Escape" && !field && !one(":popover-open") && ticks().some((box) => box.checked)) { one("#signals").reset(); return; }
   if (key === "Enter" && target.matches("tr[tabindex]")) { follow("main tr:focus [data-open]"); return; }
   if (field || target.closest("[popover]") || root.dataset.keys === "off") return;
   const jump = go[key];
   if (jump && Date.now() - went < 1500) { event.preventDefault(); location.href = jump; return; }
+  if (key === " " && target.closest("button, a, summary, input")) return;
   const react = keys[key.length === 1 ? key.toLowerCase() : key];
   if (react) { event.preventDefault(); react(event); }
 });
@@ -162,6 +173,10 @@ on("htmx:beforeSwap", ({ detail }) => {
     open: one("[popover].menu:popover-open")?.id,
     choice: document.activeElement?.closest?.("#facets a")?.id,
   };
+});
+on("htmx:beforeRequest", (event) => { // a card that renews itself waits for whoever is writing in it
+  const card = event.detail.elt;
+  if (card.id === "repair" && all("input[name=reason]", card).some((field) => field.value || field === document.activeElement)) event.preventDefault();
 });
 on("htmx:afterSwap", () => {
   ticks().forEach((box) => (box.checked = kept.ticked?.includes(box.value) ?? false));
@@ -213,9 +228,18 @@ on("click", (event) => {
   all(".gutter li")[link.dataset.line - 1]?.scrollIntoView({ block: "center" });
 });
 
+// An answer that is still being written: the server sends it anew whenever there is more.
+const listen = () => all("[data-stream]").forEach((answer) => {
+  const stream = new EventSource(answer.dataset.stream);
+  answer.removeAttribute("data-stream");
+  const show = ({ data }) => (answer.innerHTML = JSON.parse(data));
+  stream.addEventListener("part", show);
+  stream.addEventListener("end", (event) => { show(event); stream.close(); });
+});
+
 // Paper shows everything.
 addEventListener("beforeprint", () => all("main details").forEach((fold) => (fold.open = true)));
 addEventListener("pageshow", () => { tally(); showTrail(); });
 
-const refresh = () => { remember(); tally(); showTrail(); };
+const refresh = () => { remember(); tally(); showTrail(); listen(); };
 refresh();

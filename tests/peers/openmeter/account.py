@@ -50,6 +50,10 @@ class Account:
             for thing in self.lists[parts[1]]:
                 if thing["id"] == parts[2]:
                     return thing
+        if (len(parts) == 3 and parts[:2] == ["v1", "customers"]) or parts[:3] == ["v1", "billing", "invoices"]:
+            for thing in self.lists[parts[-2]]:
+                if thing["id"] == parts[-1]:
+                    return thing
         raise Refused(404, {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "not found"})
 
     def _customer_of(self, customer: Object, asked: dict[str, str]) -> Object:

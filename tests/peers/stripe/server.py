@@ -108,6 +108,8 @@ class Server:
             raise RequestError(403, f"The provided key does not have the required permissions for {path}.")
         if request.method == "GET":
             return _json(self._read(path, rest, nested(request.query_string.decode())))
+        if (path, rest) == ("invoices", ["create_preview"]):  # nothing is made, so nothing is kept of it
+            return _json(writes.preview_invoice(self.account, nested(request.get_data(as_text=True))))
         return self._once(request, path, rest)
 
     def _read(self, path: str, rest: list[str], query: Query) -> Object:
@@ -221,7 +223,8 @@ class Server:
 
 
 def _collection(parts: list[str]) -> tuple[str, list[str]]:
-    return ("/".join(parts[:2]), parts[2:]) if parts[:1] == ["billing"] else (parts[0] if parts else "", parts[1:])
+    two = parts[:1] in (["billing"], ["billing_portal"])
+    return ("/".join(parts[:2]), parts[2:]) if two else (parts[0] if parts else "", parts[1:])
 
 
 def nested(text: str) -> Query:

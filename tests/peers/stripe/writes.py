@@ -211,7 +211,11 @@ def delete_customer(account: Account, id: str, body: Query) -> Object:
 def update_subscription(account: Account, id: str, body: Query) -> Object:
     """POST /v1/subscriptions/:id: its cancellation, and items: another quantity or price, removed, or new."""
     subscription = _held(account, "subscriptions", id, "subscription")
-    fields = _allowed(body, {"cancel_at_period_end", "cancel_at", "metadata", "items"})
+    names = {"cancel_at_period_end", "cancel_at", "metadata", "items", "pause_collection", "proration_behavior"}
+    fields = _allowed(body, names)
+    fields.pop("proration_behavior", None)
+    if "pause_collection" in fields:
+        fields["pause_collection"] = fields["pause_collection"] or None
     before = account.shown(subscription)["items"]
     for change in _entries(fields.pop("items", [])):
         _change_item(account, id, change)
@@ -228,6 +232,21 @@ def update_subscription(account: Account, id: str, body: Query) -> Object:
     return account.objects[id]
 
 
+def preview_invoice(account: Account, body: Query) -> Object:
+    """POST /v1/invoices/create_preview: the next invoice's fixed charges, with other items where they are given."""
+    fields = _allowed(body, {"subscription", "subscription_details"})
+    subscription = _held(account, "subscriptions", str(fields["subscription"]), "subscription")
+    details: Query = fields.get("subscription_details", {})  # type: ignore[assignment]
+    changes = {str(each["id"]): each for each in _entries(details.get("items", []))}
+    total = 0
+    for item in account.parts[str(subscription["id"])]:
+        change = changes.get(str(item["id"]), {})
+        price = account.objects[str(change.get("price", item["price"]))]
+        quantity = int(str(change.get("quantity", item["quantity"] or 0)))
+        total += int(str(price["unit_amount"] or 0)) * quantity
+    return {"object": "invoice", "currency": subscription["currency"], "total": total, "status": "draft"}
+
+
 def cancel_subscription(account: Account, id: str, body: Query) -> Object:
     """DELETE /v1/subscriptions/:id: at once."""
     _allowed(body, {"prorate", "invoice_now"})
@@ -235,6 +254,33 @@ def cancel_subscription(account: Account, id: str, body: Query) -> Object:
         raise missing("subscriptions", id)
     now = account.now
     return account.change(id, "deleted", status="canceled", canceled_at=now, ended_at=now)
+
+
+def create_meter_event(account: Account, body: Query) -> Object:
+    """POST /v1/billing/meter_events: taken once per identifier, for at most 35 days back."""
+    fields = _allowed(body, {"event_name", "identifier", "timestamp", "payload"})
+    known = {thing["event_name"] for thing in account.listed("billing.meter")}
+    if fields["event_name"] not in known:
+        raise RequestError(400, f"No active meter found for event name {fields['event_name']}", param="event_name")
+    at = int(str(fields["timestamp"]))
+    if not account.now - 35 * 24 * HOUR <= at <= account.now + HOUR // 12:
+        raise RequestError(400, "The timestamp is not within the last 35 days.", param="timestamp")
+    id = f"mev_{fields['identifier']}"
+    if id in account.objects:
+        raise RequestError(400, f"An event already exists with identifier {fields['identifier']}.")
+    made: Object = {"object": "billing.meter_event", "created": account.now, "livemode": False, **fields}
+    account.put({**made, "id": id}, announce=False)
+    return made
+
+
+def create_portal_session(account: Account, body: Query) -> Object:
+    """POST /v1/billing_portal/sessions: a link for a customer."""
+    fields = _allowed(body, {"customer", "flow_data"})
+    _held(account, "customers", str(fields["customer"]), "customer")
+    id = f"bps_{len(account.objects)}"
+    made: Object = {"id": id, "object": "billing_portal.session", "created": account.now, "flow": fields["flow_data"]}
+    account.put({**made, "url": f"https://billing.stripe.com/p/session/{id}"}, announce=False)
+    return account.objects[id]
 
 
 def _change_item(account: Account, id: str, change: Query) -> None:
@@ -294,6 +340,8 @@ CREATES: dict[str, Create] = {
     "customers": create_customer,
     "invoiceitems": create_invoice_item,
     "credit_notes": create_credit_note,
+    "billing/meter_events": create_meter_event,
+    "billing_portal/sessions": create_portal_session,
 }
 """What is made, by collection."""
 

@@ -1,0 +1,240 @@
+"""What was prevented and what was not, counted from signals, verified actions and labels; each number has its signals.
+
+Verified money is that of actions whose outcome was proven; what open signals say is an estimate and stands apart. Money
+is never added across currencies, and under- never against overbilling. Signals that people dismissed are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from billing.money import is_currency
+from detector.detail import amount, instant
+from store.action_tables import Action
+from store.missed_tables import MissedFault
+from store.operational_tables import Signal, SignalEntity, StoredFinding
+
+DISMISSED = ("false_positive", "suppressed")
+
+MONEY_OF: Mapping[str, tuple[str, ...]] = {
+    "prevented": ("correct_draft",),
+    "recovered": ("retry_payment",),
+    "returned": ("credit_note", "void_invoice"),
+    "written_off": ("record_waiver",),
+}
+"""By what became of the money: the actions whose verified amounts count there."""
+
+CAUGHT = ("on_draft", "after_issue", "before_billing")
+"""Where a fault was when it was first seen: on a draft, on issued invoices only, or on no invoice yet."""
+
+TITLES: Mapping[str, str] = {
+    "on_draft": "Caught on a draft",
+    "after_issue": "Caught after issue",
+    "before_billing": "Caught before any invoice",
+    "missed": "Missed, labelled later",
+    "prevented": "Kept from going out wrong",
+    "recovered": "Collected after all",
+    "returned": "Given back",
+    "written_off": "Written off",
+    "time_to_detect": "Time to detect",
+    "time_to_resolve": "Time to resolve",
+}
+"""The numbers by name, as people read them."""
+
+
+@dataclass
+class Tally:
+    """One number: the signals that it counts, and its money by currency (for estimates by currency and kind)."""
+
+    signals: list[int] = field(default_factory=list)
+    money: dict[str, Decimal] = field(default_factory=dict)
+    estimate: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+
+    def add(self, signal: int) -> None:
+        """Count a signal, once."""
+        if signal not in self.signals:
+            self.signals.append(signal)
+
+    def as_json(self) -> dict[str, Any]:
+        """The number as JSON; amounts are decimal strings."""
+        told: dict[str, Any] = {"count": len(self.signals), "signals": [f"SIG-{id}" for id in self.signals]}
+        if self.money:
+            told["verified"] = {currency: amount(total, currency) for currency, total in sorted(self.money.items())}
+        if self.estimate:
+            told["estimated"] = [
+                {"kind": kind, "currency": currency, "amount": amount(total, currency)}
+                for (kind, currency), total in sorted(self.estimate.items())
+            ]
+        return told
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long something took, over the signals that say it: the median and the ninth decile."""
+
+    signals: tuple[int, ...] = ()
+    median: timedelta | None = None
+    most: timedelta | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Hours, with one digit."""
+        hours = {"median_hours": self.median, "ninth_decile_hours": self.most}
+        told = {
+            name: None if value is None else round(value.total_seconds() / 3600, 1) for name, value in hours.items()
+        }
+        return {"count": len(self.signals), **told, "signals": [f"SIG-{id}" for id in self.signals]}
+
+
+@dataclass(frozen=True)
+class Scoreboard:
+    """Every number of a stretch of time: signals first seen in [since, until), actions verified in it, labels of it."""
+
+    since: datetime
+    until: datetime
+    numbers: Mapping[str, Tally]
+    times: Mapping[str, Times]
+    misses: tuple[MissedFault, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `trueup scoreboard --json` prints."""
+        return {
+            "since": instant(self.since),
+            "until": instant(self.until),
+            **{name: tally.as_json() for name, tally in self.numbers.items()},
+            "missed": {
+                "count": len(self.misses),
+                "labelled": [
+                    {"id": each.label, "code": each.code, "record": each.record, "kind": each.kind,
+                     "currency": each.currency, "amount": amount(each.amount, each.currency), "note": each.note,
+                     "by": each.labelled_by, "signal": f"SIG-{each.signal_id}" if each.signal_id else None}
+                    for each in self.misses
+                ],
+            },
+            **{name: times.as_json() for name, times in self.times.items()},
+        }  # fmt: skip
+
+    def signals(self, name: str) -> tuple[int, ...]:
+        """The signals behind a number. Raises KeyError for a name that is none."""
+        if name == "missed":
+            return tuple(each.signal_id for each in self.misses if each.signal_id is not None)
+        return tuple(self.times[name].signals if name in self.times else self.numbers[name].signals)
+
+
+def scoreboard(session: Session, since: datetime, until: datetime) -> Scoreboard:
+    """The numbers of [since, until)."""
+    seen = (Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED))
+    query = select(Signal).where(*seen).options(selectinload(Signal.impacts)).order_by(Signal.id)
+    signals, ids = list(session.scalars(query)), select(Signal.id).where(*seen)
+    numbers = {name: Tally() for name in (*CAUGHT, *MONEY_OF)}
+    _count(session, signals, ids, numbers)
+    _sum_verified(session, since, until, numbers)
+    missed = select(MissedFault).where(MissedFault.happened_at >= since, MissedFault.happened_at < until)
+    return Scoreboard(
+        since,
+        until,
+        numbers,
+        {"time_to_detect": _detected(session, signals, ids), "time_to_resolve": _resolved(signals)},
+        tuple(session.scalars(missed.order_by(MissedFault.id))),
+    )
+
+
+def miss(
+    session: Session,
+    *,
+    happened_at: datetime,
+    kind: str,
+    currency: str,
+    amount: Decimal,
+    note: str,
+    actor: str,
+    now: datetime,
+    code: str | None = None,
+    record: str | None = None,
+    signal_id: int | None = None,
+) -> MissedFault:
+    """Label a fault that no rule found in time. Raises ValueError, saying what is wrong."""
+    if kind not in ("under", "over"):
+        raise ValueError("a fault is under (too little was charged) or over (too much)")
+    if not is_currency(currency) or amount <= 0:
+        raise ValueError("a missed fault has an amount above zero in a currency such as USD")
+    if not note.split():
+        raise ValueError("a note is needed: how it came to light")
+    if happened_at > now:
+        raise ValueError("it cannot have been missed before it happens")
+    if signal_id is not None and session.get(Signal, signal_id) is None:
+        raise ValueError(f"there is no signal SIG-{signal_id}")
+    made = MissedFault(happened_at=happened_at, code=code, record=record, kind=kind, currency=currency, amount=amount,
+                       note=" ".join(note.split())[:500], labelled_by=actor, labelled_at=now,
+                       signal_id=signal_id)  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _count(session: Session, signals: Iterable[Signal], ids: Select[int], numbers: Mapping[str, Tally]) -> None:
+    """Each signal where it was caught; what is still open says how much may be wrong there."""
+    drafts = func.max(case((SignalEntity.status == "draft", 1), else_=0))
+    query = select(SignalEntity.signal_id, drafts).where(
+        SignalEntity.type == "invoice", SignalEntity.role != "evidence",
+        SignalEntity.signal_id.in_(ids),
+    )  # fmt: skip
+    has_draft = {id: bool(drafted) for id, drafted in session.execute(query.group_by(SignalEntity.signal_id))}
+    for signal in signals:
+        in_time = signal.finalizes_at is not None and signal.first_seen < signal.finalizes_at
+        issued = "after_issue" if signal.id in has_draft else "before_billing"
+        tally = numbers["on_draft" if in_time or has_draft.get(signal.id) else issued]
+        tally.add(signal.id)
+        for impact in signal.impacts if signal.is_open else ():
+            for kind in ("under", "over", "exposure"):
+                if total := getattr(impact, kind):
+                    key = (kind, impact.currency)
+                    tally.estimate[key] = tally.estimate.get(key, Decimal(0)) + total
+
+
+def _sum_verified(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
+    """What verified actions moved, by what became of the money."""
+    names = {kind: name for name, kinds in MONEY_OF.items() for kind in kinds}
+    query = select(Action).where(Action.status == "verified", Action.kind.in_(names), Action.amount.is_not(None))
+    query = query.where(Action.verified_at >= since, Action.verified_at < until).order_by(Action.id)
+    for action in session.scalars(query):
+        tally = numbers[names[action.kind]]
+        tally.add(action.signal_id)
+        if action.currency is not None and action.amount is not None:
+            tally.money[action.currency] = tally.money.get(action.currency, Decimal(0)) + action.amount
+
+
+def _detected(session: Session, signals: Iterable[Signal], ids: Select[int]) -> Times:
+    """From the end of the first period that was wrong until it was seen; what was seen before took no time."""
+    found = {each.id: each.first_seen for each in signals}
+    ends = func.min(StoredFinding.period_end)
+    query = select(StoredFinding.signal_id, ends).where(
+        StoredFinding.signal_id.in_(ids), StoredFinding.period_end.is_not(None)
+    )
+    ended = session.execute(query.group_by(StoredFinding.signal_id))
+    return _times((id, max(found[id] - end, timedelta(0))) for id, end in ended if end is not None)
+
+
+def _resolved(signals: Iterable[Signal]) -> Times:
+    """From when it was first seen until people resolved it; what healed by itself says nothing of them."""
+    return _times(
+        (each.id, each.resolved_at - each.first_seen)
+        for each in signals
+        if each.status == "resolved" and each.resolved_at is not None and each.status_reason != "self_healed"
+    )
+
+
+def _times(took: Iterable[tuple[int, timedelta]]) -> Times:
+    found = dict(took)
+    if not found:
+        return Times()
+    seconds = sorted(value.total_seconds() for value in found.values())
+    deciles = quantiles(seconds, n=10, method="inclusive") if len(seconds) > 1 else [seconds[0]] * 9
+    return Times(tuple(sorted(found)), timedelta(seconds=deciles[4]), timedelta(seconds=deciles[8]))

@@ -1,0 +1,79 @@
+"""Which action works with which billing system, and why one does not: the table in docs/remediation.md.
+
+What works is what an integration's writing side says that it can. Why something does not is said here, by system and
+verb: what the system itself has nothing for (spec/connectors.md 4.3 and 4.4), and what Trueup does not do there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from integrations.lago.writes import REQUESTS as LAGO
+from integrations.stripe.writes import REQUESTS as STRIPE
+from remediation.actions import kinds
+
+YET = "not yet: there it is work of people"
+
+CAN: Mapping[str, frozenset[str]] = {
+    "stripe": frozenset(STRIPE),
+    "chargebee": frozenset(),
+    "lago": frozenset(LAGO),
+    "openmeter": frozenset(),
+}
+"""The verbs of each billing system that is read, in the order of the table."""
+
+CANNOT: Mapping[str, Mapping[str, str]] = {
+    "chargebee": {
+        "hold": "no flag on one invoice: it is pending only where the site was set up so beforehand",
+        "release": "closing a pending invoice makes it final at once",
+    },
+    "lago": {
+        "hold": "only by the grace period of the whole customer, which moves its due dates too",
+        "release": "as holding: only for the whole customer",
+        "adjust": "fees of a draft are adjusted in its own pages only",
+        "pause": "a subscription cannot be paused",
+        "ask_method": "payment methods belong to the payment provider",
+    },
+    "openmeter": {
+        "hold": "only where the billing profile asks for approval beforehand",
+        "release": "as holding: by approving there",
+        "credit": "it has no credit notes",
+        "pause": "a subscription cannot be paused",
+        "ask_method": "payment methods belong to the payment provider",
+    },
+}
+"""Why a system cannot do a verb, where the reason is the system's own."""
+
+IRREVERSIBLE: Mapping[str, str] = {
+    "credit_note": "a credit that was used is gone",
+    "request_payment_method": "the link runs out by itself",
+    "resend_usage": "reported usage can be taken back for a day only",
+    "retry_payment": "a charge can only be refunded",
+    "sync_subscription": "a cancelled subscription cannot be revived",
+    "void_invoice": "a voided invoice stays void",
+}
+"""Why an action cannot be undone."""
+
+
+def table() -> str:
+    """The table as Markdown: a row per action, a column per billing system, and what undoes it."""
+    lines = [f"| action | {' | '.join(CAN)} | undone by |", f"| --- |{' --- |' * (len(CAN) + 1)}"]
+    lines += [f"| `{name}` | {' | '.join(_cells(name))} |" for name in kinds()]
+    return "\n".join(lines)
+
+
+def _cells(name: str) -> Iterator[str]:
+    kind = kinds()[name]
+    for system, verbs in CAN.items():
+        if kind.needs is None:
+            yield "any: nothing is written there"
+        else:
+            yield "yes" if kind.needs in verbs else CANNOT.get(system, {}).get(kind.needs, YET)
+    if kind.reverse is not None:
+        yield f"`trueup actions reverse`: {(kind.reverse.__doc__ or '').strip().rstrip('.').lower()}"
+    else:
+        yield f"no: {IRREVERSIBLE[name]}" if kind.needs else "no: it is a record of what people did"
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201

@@ -1,0 +1,102 @@
+"""What was caught, prevented, recovered and missed, counted from a store whose answer is known."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+
+from remediation.scoreboard import miss, scoreboard
+from store import operational
+from store.action_tables import Action
+from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
+from tests.remediation import small
+from tests.remediation.small import NOW, ZERO
+
+DAY = timedelta(days=1)
+
+
+def laid(
+    engine: Engine, name: str, *, invoice: str | None, status: str = "unhandled", over: str = "0", **more: object
+) -> int:
+    """A signal about an invoice in a state, with an amount that is too much; its first period ended a day before."""
+    id = small.signal(engine, name)
+    with operational.writing(engine) as session:
+        signal = session.get_one(Signal, id)
+        signal.status = status
+        for field, value in more.items():
+            setattr(signal, field, value)
+        finding = StoredFinding(
+            signal_id=id, run_id=signal.first_run_id, key=name, digest="d", rule_hash="h", subject_type="invoice",
+            subject_id=f"in_{name}", under=ZERO, over=Decimal(over), exposure=ZERO, title="t", evidence={},
+            currency="USD", records=[], period_start=NOW - 31 * DAY, period_end=NOW - DAY,
+        )  # fmt: skip
+        session.add_all(
+            [finding, SignalImpact(signal_id=id, currency="USD", under=ZERO, over=Decimal(over), exposure=ZERO)]
+        )
+        session.flush()
+        if invoice:
+            session.add(SignalEntity(signal_id=id, finding_id=finding.id, type="invoice", entity_id=f"in_{name}",
+                                     role="affected", status=invoice, position=0))  # fmt: skip
+    return id
+
+
+def verified(engine: Engine, signal: int, planned: object, kind: str) -> None:
+    """An action of a kind for the signal, whose outcome was proven."""
+    id = small.action(engine, signal, planned, "approved")  # type: ignore[arg-type]
+    with operational.writing(engine) as session:
+        action = session.get_one(Action, id)
+        action.kind, action.status, action.verified_at = kind, "verified", NOW
+
+
+def test_every_number_is_counted_from_its_signals(engine: Engine) -> None:
+    draft = laid(engine, "draft", invoice="draft", over="10")
+    later = laid(engine, "final", invoice="open", finalizes_at=NOW + DAY)
+    issued = laid(engine, "issued", invoice="paid", over="7", status="resolved", status_reason="verified",
+                  resolved_at=NOW + 2 * DAY)  # fmt: skip
+    healed = laid(engine, "healed", invoice=None, status="resolved", status_reason="self_healed", resolved_at=NOW + DAY)
+    laid(engine, "wrong", invoice="draft", status="false_positive", over="99")
+    laid(engine, "old", invoice="draft", first_seen=NOW - 60 * DAY, over="99")
+    verified(engine, draft, small.adjust("in_a", "-10"), "correct_draft")
+    verified(engine, issued, small.credit("in_b", "7"), "credit_note")
+    verified(engine, issued, small.credit("in_c", "3"), "record_waiver")
+    small.action(engine, issued, small.credit("in_d", "1000"), "approved")  # not verified: no money yet
+    with operational.writing(engine) as session:
+        labelled = miss(session, happened_at=NOW - DAY, kind="under", currency="EUR", amount=Decimal(120), actor="ann",
+                        note="the customer told us", now=NOW, signal_id=issued)  # fmt: skip
+    with operational.reading(engine) as session:
+        found = scoreboard(session, NOW - 30 * DAY, NOW + 30 * DAY)
+        told = found.as_json()
+        assert scoreboard(session, NOW + DAY, NOW + 2 * DAY).as_json()["on_draft"] == {"count": 0, "signals": []}
+    assert found.signals("on_draft") == (draft, later)
+    assert found.signals("after_issue") == (issued,)
+    assert found.signals("before_billing") == (healed,)
+    assert told["on_draft"]["estimated"] == [{"kind": "over", "currency": "USD", "amount": "10.00"}]
+    assert "estimated" not in told["after_issue"]  # it is resolved
+    assert told["prevented"] == {"count": 1, "signals": [f"SIG-{draft}"], "verified": {"USD": "10.00"}}
+    assert told["returned"]["verified"] == {"USD": "7.00"}
+    assert told["written_off"]["verified"] == {"USD": "3.00"}
+    assert told["recovered"] == {"count": 0, "signals": []}
+    assert told["missed"]["labelled"][0]["id"] == labelled.label and found.signals("missed") == (issued,)
+    assert told["time_to_resolve"] == {"count": 1, "median_hours": 48.0, "ninth_decile_hours": 48.0,
+                                       "signals": [f"SIG-{issued}"]}  # fmt: skip
+    assert told["time_to_detect"]["median_hours"] == 24.0 and told["time_to_detect"]["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"kind": "sideways"}, "is under"),
+        ({"amount": Decimal(0)}, "above zero"),
+        ({"currency": "Dollar"}, "such as USD"),
+        ({"note": " "}, "a note is needed"),
+        ({"happened_at": NOW + DAY}, "before it happens"),
+        ({"signal_id": 99}, "no signal SIG-99"),
+    ],
+)
+def test_a_label_that_says_nothing_is_refused(sqlite_engine: Engine, wrong: dict[str, object], why: str) -> None:
+    given = {"happened_at": NOW, "kind": "under", "currency": "USD", "amount": Decimal(1), "note": "n", **wrong}
+    with operational.writing(sqlite_engine) as session, pytest.raises(ValueError, match=why):
+        miss(session, actor="ann", now=NOW, **given)  # type: ignore[arg-type]

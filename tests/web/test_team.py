@@ -1,0 +1,77 @@
+"""The pages of the team and of the manager's report."""
+
+import csv
+import io
+import re
+
+from flask.testing import FlaskClient
+
+from tests.web.company import Home
+from tests.web.reading import Page, act, get, text
+
+
+def test_the_team_shows_load_and_hands_out(client: FlaskClient) -> None:
+    assert "Nobody has a signal yet" in text(get(client, "/team"))
+    for name in ("Ana", "Bob"):
+        act(client, "/team/people", "/team", name=name)
+    act(client, "/team/hand-out", "/team")
+    html = get(client, "/team")
+    shown = text(html)
+    assert "Every open signal has somebody" in shown
+    counts = re.findall(r'href="/signals\?view=every&amp;who=(\w+)">(\d+)<', html)
+    assert abs(int(counts[0][1]) - int(counts[1][1])) <= 1
+    assert Page(html).problems == []
+    act(client, "/team/reassign", "/team", who="Bob", to="Ana")
+    assert "signals of Bob are Ana's now" in text(get(client, "/team"))
+
+
+def test_deadlines_absence_and_rules_are_kept_and_mistakes_are_told(client: FlaskClient) -> None:
+    hours = {"critical": "4", "high": "8", "medium": "24", "low": "48", "info": "100"}
+    act(client, "/team/hours", "/team", **hours)
+    assert 'name="critical" type="number" min="1" max="8784" required value="4"' in get(client, "/team")
+    act(client, "/team/hours", "/team", **{**hours, "low": "never"})
+    assert "The hours for low must be a whole number" in text(get(client, "/team"))
+    act(client, "/team/people", "/team", name="Bob", until="2026-12-24", cover="Ana")
+    assert "away until 24 Dec 2026 Ana stands in" in text(get(client, "/team"))
+    act(client, "/team/rules", "/team", field="category", value="pricing", to="Ana")
+    assert "Category pricing Ana" in text(get(client, "/team"))
+    act(client, "/team/rules/1/remove", "/team")
+    assert "New signals belong to nobody" in text(get(client, "/team"))
+
+
+def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -> None:
+    act(client, "/signals/act", deed="dismiss", id="1", reason="immaterial")
+    html = get(client, "/reports/manager?period=2026-11")
+    assert Page(html).problems == []
+    assert re.search(r"Written off [\d.,]+ [A-Z]{3}", text(html))
+    behind = get(client, "/reports/manager?period=2026-11&show=written_off")
+    assert 'href="/signals/SIG-1"' in behind
+    rows = list(csv.reader(io.StringIO(client.get("/reports/manager.csv?period=2026-11").get_data(as_text=True))))
+    assert rows[1][0] == "written_off"
+    assert "0 closed" in text(get(client, "/reports/manager?period=2024"))
+    assert "use a month like 2026-10" in text(get(client, "/reports/manager?period=soon", 400))
+
+
+def test_what_others_give_to_a_person_and_say_to_them_is_new_until_it_is_read(home: Home) -> None:
+    ana, bob = home.app().test_client(), home.app().test_client()
+    act(ana, "/preferences", who="Ana")
+    act(bob, "/preferences", who="Bob")
+    act(bob, "/signals/act", deed="assign", id="1", assignee="Ana")
+    act(bob, "/signals/act", deed="comment", id="2", comment="@ana, is this the old price?")
+    act(ana, "/signals/act", deed="assign", id="3", assignee="Ana")
+    html = get(ana, "/notifications")
+    assert Page(html).problems == []
+    assert "2 new" in text(html)
+    assert re.search(r"Bob gave you SIG-1", text(html))
+    assert "@ana, is this the old price?" in text(html)
+    assert "gave you SIG-3" not in text(html), "what one takes oneself is no news"
+    newest = re.findall(r'name="newest" value="(\d+)"', html)[0]
+    act(ana, "/notifications/read", "/notifications", newest=newest)
+    assert " new" not in text(get(ana, "/notifications")).split("Overdue")[0].replace("New", "")
+    assert "Nobody has given you a signal" in text(get(bob, "/notifications"))
+
+
+def test_a_broken_source_is_a_notification_for_everybody(hostile_company: Home) -> None:
+    shown = text(get(hostile_company.app().test_client(), "/notifications"))
+    assert "Sync broken files 5 min ago usage.csv row 3" in shown
+    assert "Say your name in the preferences" in shown

@@ -1,0 +1,71 @@
+"""The list of signals as a file: exactly the query that the inbox shows, over all its pages, in its order."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy import Engine
+
+from detector import inbox, report
+from detector.inbox import Filter
+from store import operational
+from web import addresses
+from web.console import console, now
+from web.preferences import preferences
+
+pages = Blueprint("exports", __name__)
+
+
+class Line:
+    """What the CSV writer writes to: hands each line back instead of keeping it."""
+
+    def write(self, text: str) -> str:
+        """The line as written."""
+        return text
+
+
+@pages.get("/signals.csv")
+def sheet() -> Response:
+    """A line per signal and currency, as `trueup signals --csv` prints it."""
+    return _file("csv", "text/csv; charset=utf-8", _lines(_signals(console().engine, _wanted(), now())))
+
+
+@pages.get("/signals.json")
+def document() -> Response:
+    """Every signal with all its records, as `trueup signals --json` prints it."""
+    return _file("json", "application/json", _objects(_signals(console().engine, _wanted(), now())))
+
+
+def _wanted() -> Filter:
+    return addresses.read(request.args, preferences().who)
+
+
+def _signals(engine: Engine, wanted: Filter, at: datetime) -> Iterator[dict[str, Any]]:
+    """Read while the file is sent, when the request is over."""
+    with operational.reading(engine) as session:
+        yield from inbox.export(session, wanted, at)
+
+
+def _lines(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
+    writer = csv.writer(Line())
+    for row in report.csv_rows(signals):
+        yield writer.writerow(row)
+
+
+def _objects(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
+    before = "["
+    for signal in signals:
+        yield f"{before}\n{json.dumps(signal, ensure_ascii=False)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def _file(kind: str, type: str, body: Iterator[str]) -> Response:
+    name = f"signals-{now():%Y-%m-%d}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(body, content_type=type, headers=headers)

@@ -1,0 +1,96 @@
+"""The integrations: how each is doing, what went wrong and why, and the buttons that test it and read it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Blueprint, abort, request
+from werkzeug.wrappers import Response
+
+from billing.books import TABLES
+from detector import deliveries, requests
+from detector.connections import Configured, connections, kinds
+from store import operational
+from web import jobs
+from web.console import console, now
+from web.pages import done, refused, show
+from web.preferences import preferences
+
+pages = Blueprint("integrations", __name__)
+
+
+@pages.get("/integrations")
+def listed() -> tuple[str, int]:
+    """Every configured integration; how to connect the first where there is none."""
+    configured = console().integrations
+    with operational.reading(console().engine) as session:
+        return show(
+            "integrations.html",
+            connections=connections(session, configured, _rows() if configured else {}, now()),
+            kinds=kinds() if not configured else [],
+            asked=[*jobs.recent(session, "sync"), *jobs.recent(session, "test")],
+        )
+
+
+@pages.post("/integrations/<name>/test")
+def test(name: str) -> Response:
+    """Ask a worker whether everything can be read."""
+    _ask("test", {"integration": _configured(name).name})
+    return done(f"A worker tests {name} within seconds.", to=f"/integrations#{name}")
+
+
+@pages.post("/integrations/<name>/sync")
+def sync(name: str) -> Response:
+    """Ask a worker to read what changed, or everything."""
+    full = request.form.get("full") == "1"
+    _ask("sync", {"integrations": [_configured(name).name], "full": full})
+    return done(f"A worker reads {'all of ' if full else ''}{name} within seconds.", to=f"/integrations#{name}")
+
+
+@pages.post("/integrations/<name>/backfill")
+def backfill(name: str) -> Response:
+    """Ask a worker to read a span of days again."""
+    place = f"/integrations#{_configured(name).name}"
+    try:
+        first, last = (date.fromisoformat(request.form.get(field, "")) for field in ("from", "to"))
+    except ValueError:
+        return refused("Give the first and the last day as dates, for example 2026-11-01.", to=place)
+    if first > last:
+        return refused("The first day is after the last.", to=place)
+    start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last))
+    window = {"from": start.isoformat(), "to": end.replace(hour=23, minute=59, second=59).isoformat()}
+    _ask("sync", {"integrations": [name], "full": False, **window})
+    return done(f"A worker reads {name} from {first} to {last} again.", to=place)
+
+
+@pages.post("/integrations/<name>/retry")
+def retry(name: str) -> Response:
+    """Let failed deliveries be applied again."""
+    with operational.writing(console().engine) as session:
+        again = deliveries.retry(session, _configured(name).name, now())
+    told = "1 delivery is" if again == 1 else f"{again} deliveries are"
+    return done(f"{told} applied again within seconds.", to=f"/integrations#{name}")
+
+
+def _configured(name: str) -> Configured:
+    """The integration of that name, or a page that says there is none."""
+    found = next((each for each in console().integrations if each.name == name), None)
+    if found is None:
+        abort(404, description=f"There is no integration {name[:60]} in the configuration.")
+    return found
+
+
+def _ask(kind: str, args: dict[str, Any]) -> None:
+    with operational.writing(console().engine) as session:
+        requests.request(session, kind, args, actor=preferences().actor, now=now())
+
+
+def _rows() -> dict[str, int]:
+    """How many rows the books hold of each integration."""
+    parts = " UNION ALL ".join(
+        f"SELECT integration, count(*) AS held FROM books.{table.name} GROUP BY integration" for table in TABLES
+    )
+    with console().books() as books:
+        counted = books.execute(f"SELECT integration, sum(held) FROM ({parts}) GROUP BY integration").fetchall()
+    return {str(name): int(held) for name, held in counted}

@@ -1,0 +1,45 @@
+"""An invoice: each line as expected and as billed, its own sums, how its draft stands at the gate, what was paid."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from detector import shares
+from detector.explain_invoice import explain_invoice
+from remediation import gate
+from store import operational
+from web import lookups
+from web.console import console, now
+from web.invoice_check import invoice_check
+from web.moments import with_zone
+from web.pages import show
+from web.records import named_by, one
+
+pages = Blueprint("invoice", __name__)
+
+
+@pages.get("/invoices/<path:id>")
+def shown(id: str) -> tuple[str, int]:
+    """The page of an invoice."""
+    with console().books() as books:
+        row, others = one(books, "invoice", id)
+        explained = explain_invoice(books, id, now(), row["integration"], console().warehouse.dialects)
+        lines = lookups.lines_of(books, id, row["integration"])
+        customer = lookups.name_of(books, row["customer_id"], row["integration"])
+        payments, notes = lookups.payments_of(books, id), lookups.notes_of(books, id)
+    with operational.reading(console().engine) as session:
+        drafts = gate.standing(session, [with_zone(row)], {}, now()) if row["status"] == "draft" else []
+        found = shares.of_invoices(session, [id])
+    return show(
+        "invoice.html",
+        row=row,
+        others=others,
+        customer=customer,
+        lines=lines,
+        payments=payments,
+        notes=notes,
+        checked=invoice_check(explained),
+        money=shares.by_currency(found),
+        draft=drafts[0] if drafts else None,
+        named=named_by(entity=id),
+    )

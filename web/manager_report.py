@@ -1,0 +1,78 @@
+"""The manager's report of a month or a year: what was prevented, recovered, written off, how fast and how precise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, Response, request
+
+from detector import manager_report
+from detector.inbox import BadFilter
+from detector.manager_report import Report
+from store import operational
+from web.console import console, now
+from web.moments import duration
+from web.pages import show
+from web.sheets import csv_answer
+
+pages = Blueprint("manager_report", __name__)
+
+LISTED = 200
+"""How many signals of a number the page lists."""
+
+
+@pages.get("/reports/manager")
+def shown() -> tuple[str, int]:
+    """The report of `period` (2026-10 or 2026; this month without one); `show` lists what stands behind a number."""
+    name, report = _report()
+    listed = request.args.get("show", "")
+    if listed and listed not in manager_report.KINDS:
+        raise BadFilter(f"show cannot be {listed[:40]!r}; use one of {', '.join(manager_report.KINDS)}")
+    return show(
+        "manager_report.html",
+        name=name,
+        report=report,
+        kinds=manager_report.KINDS,
+        listed=listed,
+        signals=report.signals[listed][:LISTED] if listed else (),
+        took=lambda span: duration(span) if span is not None else None,
+        before=_beside(report.start - timedelta(days=1), name),
+        after=_beside(report.end, name) if report.end <= now() else None,
+    )
+
+
+@pages.get("/reports/manager.csv")
+def sheet() -> Response:
+    """The numbers of the report, a row each."""
+    name, report = _report()
+    rows = [[each.kind, each.currency, each.exact, each.estimate, each.signals] for each in report.sums]
+    rows += [
+        [f"precision of {each.rule}", "", each.right, each.wrong, each.right + each.wrong] for each in report.precision
+    ]
+    return csv_answer(f"report-{name}", ("what", "currency", "exact or right", "estimate or wrong", "signals"), rows)
+
+
+def _report() -> tuple[str, Report]:
+    """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
+    name = request.args.get("period") or f"{now():%Y-%m}"
+    start, end = _span(name)
+    with operational.reading(console().engine) as session:
+        report = manager_report.report(session, start, end)
+        session.expunge_all()
+    return name, report
+
+
+def _span(name: str) -> tuple[datetime, datetime]:
+    try:
+        if len(name) == 4:
+            year = datetime.strptime(name, "%Y").replace(tzinfo=UTC)
+            return year, year.replace(year=year.year + 1)
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+        return month, (month + timedelta(days=32)).replace(day=1)
+    except ValueError:
+        raise BadFilter(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
+
+
+def _beside(day: datetime, name: str) -> str:
+    """The period of the same length that holds the day."""
+    return f"{day:%Y}" if len(name) == 4 else f"{day:%Y-%m}"

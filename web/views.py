@@ -1,0 +1,59 @@
+"""Saved views as forms: save what the inbox shows now under a name, for oneself or the team; remove it again."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from flask import Blueprint, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from detector import views
+from detector.views import BadView
+from people.roles import Permission
+from store import operational
+from web import addresses
+from web.access import require
+from web.console import console, now
+from web.pages import back, done, refused
+from web.preferences import preferences
+
+pages = Blueprint("views", __name__)
+
+PLACES = ("after",)
+"""What of an address says where somebody is in a list, and not which list it is."""
+
+
+@pages.post("/views")
+def save() -> Response:
+    """Keep the query of the page that the form came from."""
+    shared = request.form.get("shared") == "1"
+    if shared:
+        require(Permission.ACT, "A view for the team is seen by everybody.")
+    query = [pair for pair in parse_qsl(urlsplit(back()).query) if pair[0] not in PLACES]
+    addresses.read(MultiDict(query), "")  # a query that no inbox can show is no view
+    try:
+        with operational.writing(console().engine) as session:
+            view = views.save(
+                session,
+                request.form.get("name", ""),
+                urlencode(query),
+                owner=preferences().who,
+                shared=shared,
+                is_default=request.form.get("default") == "1",
+                now=now(),
+            )
+    except BadView as bad:
+        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")
+    return done(f"Saved as {view.name}{', for the team' if view.shared else ''}.")
+
+
+@pages.post("/views/<int:number>/remove")
+def remove(number: int) -> Response:
+    """Remove a view; the signals stay as they are."""
+    try:
+        with operational.writing(console().engine) as session:
+            view = views.remove(session, number, who=preferences().who)
+    except BadView as bad:
+        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")
+    return done(f"The view {view.name} is removed.")
