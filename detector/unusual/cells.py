@@ -61,6 +61,12 @@ class Candidates:
             (self.names[i] in features.GROWING) - (self.names[i] in features.FALLING) for i in self.seen.tolist()
         )
 
+    def where(self, chosen: NDArray[np.bool_]) -> Candidates:
+        """Those that are chosen; the others are let go."""
+        return Candidates(
+            self.row[chosen], self.step[chosen], self.features[chosen], self.screens[chosen], self.names
+        )  # fmt: skip
+
     def column(self, name: str) -> Floats:
         """One feature of all candidates."""
         return self.features[:, self.names.index(name)]

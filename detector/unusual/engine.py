@@ -26,6 +26,8 @@ TIE = 0.1
 """What the screen still says beside the examination: trees tell no two very great deviations apart."""
 EXAMINED_SLOPE = 1.2 / np.log(10)
 """By how much a score rises with the log odds of the examination. Odds of ten are a false alarm ten times as rare."""
+TOLD_FROM = 0.7
+"""From this score a reason is given."""
 FAR, STRETCHED = 2.0, 1.2
 """Beyond a score of `FAR` the examination is surer than its log odds say: so much steeper the score goes on."""
 SURE_SILENCE = 4.5
@@ -37,7 +39,9 @@ LEAST_ODDS = -0.5
 
 @dataclass(frozen=True)
 class Scored:
-    """Per cell (n, T): what was expected and its band in units of usage, and the score; and the candidates."""
+    """Per cell (n, T): what was expected and its band in units of usage, and the score; and what there is to tell of:
+    the candidates that score `TOLD_FROM` or more, and those without a row.
+    """
 
     expected: Floats
     lower: Floats
@@ -62,7 +66,8 @@ def run(
     score[found.row, found.step] = margin
     unseen = np.isnan(usage.values) & (np.isnan(measured.expected))
     score[unseen] = np.nan
-    return Scored(measured.expected, measured.lower, measured.upper, score, found, model)
+    told = found.where((margin >= TOLD_FROM) | (found.column("missing") > 0))
+    return Scored(measured.expected, measured.lower, measured.upper, score, told, model)
 
 
 def lesson_of(usage: Usage, said: Sequence[Said], seed: int = 0) -> examine.Lesson | None:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detector.unusual import engine, lone, reasons, tails
-from detector.unusual.engine import Scored
+from detector.unusual.engine import TOLD_FROM, Scored
 from detector.unusual.events import KINDS
 from detector.unusual.examine import Model
 from detector.unusual.gridding import Grid, grids
@@ -24,8 +24,6 @@ OUTSTANDING = (
     "series", "time", "value", "expected", "lower", "upper", "score", "oddness", "steps", "times", "reason", "alike",
 )  # fmt: skip
 METHODS = ("boosting", "forest", "screen")
-TOLD_FROM = 0.7
-"""From this score a reason is given."""
 ACTIVE = 0.9
 """A series with usage on this share of its recent steps should have a row at each."""
 PART = 250_000
