@@ -239,6 +239,7 @@ class Web(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     https: bool = Field(default=False, description="Behind https: cookies are only sent over it.")
+    proxies: int = Field(default=0, ge=0, le=9, description="How many proxies stand before it, which name the client.")
     secret_env: str | None = Field(default=None, description="The variable with the key that signs cookies.")
     events_token_env: str | None = Field(default=None, description="The variable with the token for /api/v1/events.")
 

@@ -1,7 +1,8 @@
 """Applying stored webhooks to the books: many at once, in any order, each until it is done or has failed for good.
 
-What a delivery is about is asked for again, so neither its order nor its age matters. A vendor that does not answer
-is asked later; a delivery that cannot be applied is told with its cause, and keeps none of the others waiting.
+What a delivery is about is asked for again, so neither its order nor its age matters. A vendor that does not answer is
+asked later, and so are books that cannot be written. A delivery that cannot be applied is told with its cause, and
+keeps none of the others waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import duckdb
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from integrations.pages import Page
 from integrations.webhooks import content
 from store import operational
 from store.delivery_tables import Delivery
+from store.lake import LakeError
 
 TOGETHER = 200
 """Deliveries that are applied at once: what they are about is asked for once for all of them."""
@@ -97,6 +100,8 @@ class Applying:
                 self._one_by_one(batch)
             else:
                 self._close(batch, str(error), later=not error.permanent)
+        except (LakeError, duckdb.Error) as error:
+            self._close(batch, f"the books could not be written: {error}", later=True)
         except Exception as error:  # whatever it is, it is told with the deliveries and the others go on
             if len(batch) > 1:
                 self._one_by_one(batch)

@@ -82,8 +82,11 @@ DESCRIPTIONS: Mapping[EntityType, str] = {
 }
 """Per type: the id, and as much of customer_id, name, target_date, execution_date and status as there is."""
 
-TABLES = frozenset(re.findall(r"(?:FROM|JOIN) (\w+)", " ".join(DESCRIPTIONS.values())))
-"""The tables of the books that they read, as they were known at the instant of the run."""
+READ = {kind: frozenset(re.findall(r"(?:FROM|JOIN) (\w+)", sql)) for kind, sql in DESCRIPTIONS.items()}
+"""Per type: the tables of the books that its description reads, as they were known at the instant of the run."""
+
+TABLES = frozenset[str]().union(*READ.values())
+"""All of these tables."""
 
 
 @dataclass(frozen=True)

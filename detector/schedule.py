@@ -8,6 +8,7 @@ process has its own loop; the row of `runs`, unique by rule and slot, makes one 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -128,12 +129,14 @@ def resume(session: Session, rule: str, *, actor: str, now: datetime) -> None:
 def loop(jobs: Mapping[str, tuple[float, Callable[[], Any]]]) -> BackgroundScheduler:
     """A scheduler, not yet started, that calls each job every so many seconds, never twice at once.
 
-    What was missed while a job was running is one call afterwards.
+    What was missed while a job was running is one call afterwards. The rarer a job, the longer its first call waits:
+    what is wanted at once comes first.
     """
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every call that waits for the one before
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(max(len(jobs), 1))}, timezone=UTC)
     for name, (seconds, job) in jobs.items():
         scheduler.add_job(job, "interval", seconds=seconds, id=name, coalesce=True, max_instances=1, next_run_time=None)
-        scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+        scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds / 6))
     return scheduler
 
 

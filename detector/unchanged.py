@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -23,7 +22,6 @@ from billing.books import BY_NAME
 from billing.dialects import NAMED, Dialects
 from detector import derived, records
 from detector.decisions import ENDED
-from detector.findings import EntityType
 from detector.learned import NOTHING, Learned
 from detector.rules import Rule
 from store.operational_tables import Run, Signal, SignalEvent
@@ -85,7 +83,7 @@ def tables(rule: Rule) -> set[str]:
     needed = derived.needed({*rule.relations, "invoices"}) & BY_NAME.keys()
     parents = {BY_NAME[name].known_with[0] for name in needed if BY_NAME[name].known_with}  # type: ignore[index]
     kinds = {rule.subject.type, rule.cause.type, *(entity.type for entity in rule.entities)}
-    return needed | parents | {table for kind in kinds for table in _describing()[kind]}
+    return needed | parents | {table for kind in kinds for table in records.READ.get(kind, ())}
 
 
 def _waits(session: Session, last: Run, as_of: datetime) -> bool:
@@ -109,9 +107,3 @@ def _engine() -> str:
     """What works findings out besides the rule's own text: the SQL of derived relations, and DuckDB."""
     parts = [duckdb.__version__, *(each.sql for each in derived.derivations())]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-
-
-@cache
-def _describing() -> dict[EntityType, set[str]]:
-    """The tables in which records of each type are looked up."""
-    return {kind: set(re.findall(r"books\.(\w+)", records.DESCRIPTIONS.get(kind, ""))) for kind in EntityType}

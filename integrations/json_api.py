@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from integrations.http import Client, Reply, SourceError
+from integrations.http import Client, Reply, SourceError, UnreachableError
+from integrations.writing import UnclearError
 
 Params = Mapping[str, object]
 
@@ -55,6 +56,27 @@ class JsonApi:
         except (ValueError, RecursionError) as error:
             raise SourceError(f"{self.vendor} gave no JSON for {path}.", permanent=False) from error
         return Answer(body, self._answered(reply))
+
+    def post(self, path: str, body: Mapping[str, object], *, classes: Iterable[str] = ("each",)) -> Any:
+        """Write below the base, once; the JSON that the vendor answers with, an empty object for none.
+
+        Raises UnclearError when no answer says whether it was done, SourceError when it was not.
+        """
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self.headers}
+        try:
+            url, text = f"{self.base_url}/{path}", json.dumps(body)
+            reply = self.client.send("POST", url, headers=headers, body=text, classes=classes)
+        except UnreachableError as error:
+            raise UnclearError(f"{self.vendor} does not say whether {path} was done: {error}") from None
+        if reply.status >= 500 or reply.status in (408, 409):
+            raise UnclearError(f"{self.vendor} does not say whether {path} was done ({reply.status})")
+        if reply.status >= 300:
+            raise self._explained(path, reply)
+        try:
+            found = json.loads(reply.body or b"{}", parse_float=Decimal, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            raise UnclearError(f"{self.vendor} gave no JSON about {path}, so whether it was done is unclear") from None
+        return found
 
     def _explained(self, path: str, reply: Reply) -> SourceError:
         if reply.status == 401:

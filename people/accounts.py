@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from people import credentials
 from people import roles as known
-from people.roles import ADMIN, Permission
+from people.roles import ADMIN
 from store import audit, operational
 from store.people_tables import ApiToken, Person, PersonSession
 
@@ -53,11 +53,6 @@ def find(session: Session, who: str) -> Person:
     if found is None:
         raise UnknownPerson(who[:80])
     return found
-
-
-def may(person: Person, permission: Permission) -> bool:
-    """Whether the person may do that."""
-    return person.disabled_at is None and permission in known.permissions(person.roles)
 
 
 def add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from functools import cache
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,6 +14,9 @@ SHORTEST, LONGEST = 12, 200
 
 _hasher = PasswordHasher()
 """The library's defaults: argon2id by RFC 9106's second recommendation (64 MiB, three passes)."""
+
+_AT_ONCE = BoundedSemaphore(4)
+"""Passwords that are compared at once: each takes 64 MiB, and anybody may ask."""
 
 
 class BadPassword(ValueError):  # noqa: N818 (named for what it is)
@@ -35,10 +39,11 @@ def hashed(password: str) -> str:
 
 def matches(password: str, kept: str | None) -> bool:
     """Whether it is the password. Where none is kept it takes as long, so that nobody learns who has an account."""
-    try:
-        return _hasher.verify(kept or _nobodys(), password) and kept is not None
-    except (VerificationError, InvalidHashError):
-        return False
+    with _AT_ONCE:
+        try:
+            return _hasher.verify(kept or _nobodys(), password) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
 
 
 def fresh(prefix: str = "") -> str:

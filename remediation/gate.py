@@ -209,7 +209,7 @@ def _alert(remedy: Remedy, row: Mapping[str, Any], draft: Draft, now: datetime) 
     if hold is not None and hold.applied_at is not None and now - hold.applied_at > remedy.gate.longest:
         return f"held since {hold.applied_at:%Y-%m-%d %H:%M} UTC, longer than {remedy.gate.longest}: decide about it"
     if draft.state == "blocked" and "hold" not in remedy.can.get(row["integration"], frozenset()):
-        return "it cannot be held from here: the billing system is not connected for writing"
+        return "it cannot be held from here: its billing system holds no single draft, or is not connected for writing"
     if draft.state == "blocked" and row["integration"] not in remedy.allowed:
         return f"it is not held: write access is off (integrations.{row['integration']}.writes)"
     return None

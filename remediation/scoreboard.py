@@ -218,7 +218,7 @@ def _detected(session: Session, signals: Iterable[Signal], ids: Select[int]) -> 
     query = select(StoredFinding.signal_id, ends).where(
         StoredFinding.signal_id.in_(ids), StoredFinding.period_end.is_not(None)
     )
-    ended = session.execute(query.group_by(StoredFinding.signal_id)).tuples()
+    ended = session.execute(query.group_by(StoredFinding.signal_id))
     return _times((id, max(found[id] - end, timedelta(0))) for id, end in ended if end is not None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from integrations.lago.writes import REQUESTS as LAGO
 from integrations.stripe.writes import REQUESTS as STRIPE
 from remediation.actions import kinds
 
@@ -16,7 +17,7 @@ YET = "not yet: there it is work of people"
 CAN: Mapping[str, frozenset[str]] = {
     "stripe": frozenset(STRIPE),
     "chargebee": frozenset(),
-    "lago": frozenset(),
+    "lago": frozenset(LAGO),
     "openmeter": frozenset(),
 }
 """The verbs of each billing system that is read, in the order of the table."""

@@ -74,13 +74,12 @@ LOCAL = Caller("local", frozenset(Permission) - {Permission.EVENTS})
 
 
 class Denied(Forbidden):
-    """The caller may not do that; `permission` is what it needs."""
+    """The caller may not do that; the description says what it needs, and who has that."""
 
     def __init__(self, permission: Permission, why: str = "") -> None:
         holders = ", ".join(role.replace("_", " ") for role in roles.holders(permission))
         told = f"It needs the permission {permission}: to {permission.means}. Who has it: {holders}."
         super().__init__(f"{why} {told}".lstrip())
-        self.permission = permission
 
 
 def guard(app: Flask, access: Access) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from detector.connections import Configured
 from detector.deliveries import Proof
@@ -81,6 +82,7 @@ def create_app(
     events_token: str | None = None,
     sign_in_required: bool = False,
     provider: Provider | None = None,
+    proxies: int = 0,
     proofs: Mapping[str, Proof] | None = None,
     connected: Sequence[Configured] = (),
 ) -> Flask:
@@ -92,7 +94,8 @@ def create_app(
     there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
     what proves them, by name. `connected`: the integrations that are configured.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
-    `provider`: the company's OpenID provider, by which people may sign in.
+    `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
+    console, each of which adds to the X-Forwarded headers who asked it.
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
@@ -109,6 +112,8 @@ def create_app(
         advisor=advisor,
         integrations=connected,
     )
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     app.extensions[events.KEY] = Intake(warehouse, clock)
     app.extensions[hooks.KEY] = dict(proofs or {})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -27,6 +27,8 @@ pages = Blueprint("asking", __name__)
 STREAMS = BoundedSemaphore(6)
 """Answers that are streamed at once: each keeps a thread of the server."""
 
+OVER = ("answered", "failed")
+
 LOOK = 0.25
 """Seconds between two looks at a row."""
 
@@ -57,28 +59,27 @@ def answered(label: str, id: int) -> Response:
     """One answer as server-sent events: `part` with its HTML each time there is more, `end` when it is whole."""
     if _read(label, id) is None:
         abort(404)
-    if not STREAMS.acquire(blocking=False):
-        return Response(status=204)  # tells the browser not to ask again; the page still shows it when reloaded
-    return Response(
-        stream_with_context(_events(label, id)), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )
+    answer = stream_with_context(_events(label, id))
+    return Response(answer, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def _events(label: str, id: int) -> Iterator[str]:
-    until, last = time.monotonic() + LONGEST, ""
+    """What there is, each time there is more; when too many are streamed, once: the browser asks again by itself."""
+    alone = STREAMS.acquire(blocking=False)
+    until, last = time.monotonic() + (LONGEST if alone else 0), ""
     try:
-        while time.monotonic() < until and (exchange := _read(label, id)) is not None:
-            html = render_template("parts/answer.html", asked=exchange)
-            over = exchange.status in ("answered", "failed")
+        while (exchange := _read(label, id)) is not None:
+            html, over = render_template("parts/answer.html", asked=exchange), exchange.status in OVER
             if html != last or over:
                 last = html
                 yield f"event: {'end' if over else 'part'}\ndata: {json.dumps(html)}\n\n"
-            if over:
+            if over or time.monotonic() >= until:
                 return
             yield ": waiting\n\n"  # finds out whether anybody still listens
             time.sleep(LOOK)
     finally:
-        STREAMS.release()
+        if alone:
+            STREAMS.release()
 
 
 def _read(label: str, id: int) -> Exchange | None:

@@ -89,6 +89,8 @@ def panel(session: Session, signal_id: int) -> Panel:
     )
     failed = job.result if job and job.status == "failed" else None
     said = next(iter(exchanges.of_signal(session, signal_id, "advice")[-1:]), None)
+    if said is not None and said.status not in ("answered", "failed") and not console().advisor:
+        said = None  # nobody will answer it any more
     return Panel(job.answer if job else None, waits, failed, phases, said)
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from people import accounts, invitations, second_factor, sessions, tokens
 from people.accounts import BadAccount
-from people.roles import ROLES, UnknownRole, permissions
+from people.roles import ROLES, UnknownRole
 from store import operational
 from store.people_tables import ApiToken, Invitation, Person
 from web.access import caller, is_open
@@ -80,7 +80,6 @@ def shown(number: int) -> tuple[str, int]:
             notes=NOTES,
             sessions=sessions.listed(session, person.id, now()),
             tokens=tokens.listed(session, now(), person.id),
-            permitted=sorted(permissions(person.roles)),
         )
 
 

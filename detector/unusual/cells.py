@@ -16,7 +16,7 @@ from detector.unusual.events import Changes
 from detector.unusual.features import SCREENS, Measures
 from detector.unusual.windows import Floats
 
-CHUNK = 150_000
+CHUNK = 60_000
 """Cells that are measured together."""
 SAMPLED = 41
 """Of so many cells that are no candidates one is looked at all the same."""

@@ -30,7 +30,7 @@ class Grid:
 
     usage: Usage
     code: Codes
-    given: NDArray[np.intp]
+    given: NDArray[np.int32]
     row: NDArray[np.int32]
     step: NDArray[np.int32]
 
@@ -72,7 +72,7 @@ def grids(rows: Rows, events: EventRows | None) -> tuple[list[Grid], Codes]:
 def _grid(rows: Rows, code: Codes, cadence: Cadence, events: EventRows | None) -> Grid:
     number = np.full(len(rows.names), -1, dtype=np.int64)
     number[code] = np.arange(len(code))
-    given = np.flatnonzero(number[rows.code] >= 0)
+    given = np.flatnonzero(number[rows.code] >= 0).astype(np.int32)
     row, second = number[rows.code[given]], rows.second[given]
     begin = second[np.searchsorted(row, np.arange(len(code)))]
     offset = begin % cadence.seconds if cadence is DAILY else np.zeros_like(begin)

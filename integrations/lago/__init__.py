@@ -20,6 +20,7 @@ from integrations.http_retry import Retry
 from integrations.json_api import JsonApi, connection
 from integrations.lago.reader import PAGE_SIZE, RECORDS, Lists, about
 from integrations.lago.webhooks import Signed
+from integrations.lago.writes import LagoWrites
 from integrations.objects import Object
 from integrations.pages import Page
 from integrations.webhooks import Delivery, Headers, content, delivery, digest
@@ -53,7 +54,7 @@ CAPABILITIES = Capabilities(
     increments="walks every list and reads closely the invoices whose updated_at is newer; events of the last days",
     dialect="lago",
     hold=Hold.CUSTOMER_WIDE,
-    writes=("void_invoice", "credit_note", "change_subscription", "retry_payment", "send_event"),
+    writes=("void_invoice", "credit_note", "retry_payment"),
     settings=("webhook_key_env", "webhook_public_key", "events_days"),
     receives=True,
     rereads=(*RECORDS, "subscription"),
@@ -67,6 +68,11 @@ class Lago(walk.Walking):
 
     lists: Lists = field(repr=False)
     signed: Signed = field(repr=False)
+
+    @property
+    def writes(self) -> LagoWrites:
+        """The writing side of the organization; whether it may be used is for others to say."""
+        return LagoWrites(self.lists)
 
     def counts(self) -> Mapping[str, int]:
         """How many records Lago has, by table of the books where one object is one row."""

@@ -30,6 +30,11 @@ from store.advisor_tables import Exchange
 ROUNDS = {"advice": 2, "question": 6}
 """Requests that one exchange may take: an answer of a wrong form is asked for again once, tools are used in between."""
 
+CALLS = 10
+"""Tools that one reply may use; what it asks for beyond is refused."""
+
+TOO_MANY = json.dumps({"error": f"a reply may use {CALLS} tools; ask for the others again"})
+
 PROMPTS = Path(__file__).parent / "prompts"
 
 Tell = Callable[[Sentence], None]
@@ -178,9 +183,13 @@ def _chat(remedy: Remedy, id: int, talk: Talk, box: Toolbox, answer: Checked, te
         lines.close()
         if not reply.calls:
             return
-        for call in reply.calls:
+        for place, call in enumerate(reply.calls):
             talk.messages.append(
-                {"role": "tool", "tool_call_id": call.id, "content": box.use(call.name, call.arguments)}
+                {
+                    "role": "tool",
+                    "tool_call_id": call.id,
+                    "content": box.use(call.name, call.arguments) if place < CALLS else TOO_MANY,
+                }
             )
             answer.plan, answer.looked_up = (
                 box.plan,

@@ -60,6 +60,12 @@ DIRECTIONS = {"overbilled": "over", "overcharged": "over", "underbilled": "under
 
 DENIALS = frozenset("not no never none nothing without cannot neither nor unless".split())  # noqa: SIM905
 
+SUPPOSED = "what if"
+"""What evidence says that is worked out from terms which somebody supposed."""
+
+SUPPOSES = frozenset("if would could might were".split())  # noqa: SIM905
+"""Words of which a sentence must have one that follows from what was only supposed."""
+
 _ID = re.compile(r"[A-Za-z0-9]+(?:[_:.#/@-][A-Za-z0-9]+)+|[A-Za-z]+\d[A-Za-z0-9]*|\d+[A-Za-z][A-Za-z0-9]*")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:[,\u202f ]\d{3})+|\d+)(?:\.\d+)?(?![\w])")
 _MONEY = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s?([A-Z]{3})\b|\b([A-Z]{3})\s?([-+]?\d[\d,.]*\d|\d)")
@@ -121,6 +127,8 @@ def _words(text: str, shown: str, numbers: set[Decimal]) -> Iterator[str]:
             yield f"the evidence does not name {word}"
     if DENIALS & set(lower) and not (DENIALS & known):
         yield "it denies what the evidence does not deny"
+    if SUPPOSED in shown and not SUPPOSES & set(lower):
+        yield "it states as a fact what was only supposed"
     stems = {word[:STEM] for word in known}
     longer = [word for word in lower if len(word) >= STEM and word not in STARTS]
     shared = sum(1 for word in longer if word[:STEM] in stems)

@@ -108,7 +108,7 @@ class Model:
                 if attempt == self.endpoint.attempts or self._pace.now() + wait > until:
                     raise ModelError(f"{self._place} cannot be reached: {error.__cause__ or error}") from None
             except openai.APIError as error:  # told in the midst of an answer
-                told = " ".join(error.message.split())[:200]
+                told = _told(error.message, self.endpoint)
                 raise ModelError(f"{self._place} broke off its answer: {told}", self.endpoint.answer_tokens) from None
             self._pace.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
@@ -141,7 +141,7 @@ class Model:
         except openai.OpenAIError:
             raise
         except (ValueError, TypeError, AttributeError, KeyError) as error:
-            told = " ".join(str(error).split())[:200]
+            told = _told(str(error), self.endpoint)
             raise ModelError(f"{self._place} does not answer as OpenAI's API does: {told}") from None
 
     def _read(self, messages: Sequence[Message], stream: Iterable[Any], tell: Callable[[str], None] | None) -> Reply:
@@ -184,8 +184,12 @@ def _refusal(error: openai.APIStatusError, endpoint: Endpoint) -> str:
         return f"{endpoint.model} refuses the key; set the variable that advisor.api_key_env names"
     if error.status_code == 429:
         return f"{endpoint.model} takes no more requests now (429); ask again later"
-    said = " ".join(str(error.message).split())[:200]
-    return f"{endpoint.model} answers {error.status_code}: {said}"
+    return f"{endpoint.model} answers {error.status_code}: {_told(error.message, endpoint)}"
+
+
+def _told(text: str, endpoint: Endpoint) -> str:
+    """What the other side says, in one line and without the key."""
+    return " ".join(text.replace(endpoint.key, "the key").split())[:200]
 
 
 class _TooMuch(httpx2.TransportError):

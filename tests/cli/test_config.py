@@ -74,6 +74,21 @@ def test_every_problem_is_told_at_once_with_its_key_or_variable() -> None:
         assert line in told
 
 
+def test_a_model_is_off_unless_it_is_named_and_its_budget_needs_prices() -> None:
+    assert config.load({}).advisor.model is None
+    (said,) = problems({"TRUEUP__ADVISOR__MODEL": "m"})
+    assert said.startswith("TRUEUP__ADVISOR__MODEL: a daily_budget needs input_price and output_price")
+    free = {"TRUEUP__ADVISOR__MODEL": "m", "TRUEUP__ADVISOR__DAILY_BUDGET": ""}
+    assert config.load(free).advisor.daily_budget is None
+
+
+def test_tickets_have_one_place_whose_name_no_integration_takes() -> None:
+    write("remediation: {tickets: {folder: ./t, url: https://t.internal}}")
+    assert problems() == ["config.yaml: remediation.tickets: name a folder or a url, not both"]
+    write("integrations: {tickets: {kind: files}}")
+    assert "that name is taken by remediation.tickets" in problems()[0]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("- a\n- b\n", "must be a map of sections"), ("web: {port: [\n", "config.yaml: "), ("a: &x *x", "config.yaml: ")],

@@ -23,6 +23,7 @@ from integrations.webhooks import Delivery as Proven
 from integrations.webhooks import content
 from store import operational
 from store.delivery_tables import Delivery
+from store.lake import LakeError
 from store.operational_tables import Job
 from store.warehouse import Warehouse
 from tests.operational_stores import engine, postgres_url, sqlite_engine, store_url  # noqa: F401 (fixtures)
@@ -148,6 +149,26 @@ def test_a_vendor_that_does_not_answer_is_asked_later_until_it_is_given_up_and_r
         assert deliveries.retry(session, "acme", home.now) == 1
     home.work()
     assert (home.names(), home.rows()[0].status) == ({"c1": "A"}, "applied")
+
+
+def test_books_that_cannot_be_written_keep_every_delivery_for_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*given: object, **more: object) -> None:
+        raise LakeError("the catalog does not answer")
+
+    home.vendor.names = {"c1": "A", "c2": "B"}
+    home.send("e1", "c1")
+    home.send("e2", "c2")
+    with monkeypatch.context() as patched:
+        patched.setattr(home.setting.warehouse, "upsert_rows", away)
+        home.work()
+    assert {(row.status, row.error) for row in home.rows()} == {
+        ("queued", "the books could not be written: the catalog does not answer")
+    }
+    home.now += WAITS[0]
+    home.work()
+    assert home.names() == {"c1": "A", "c2": "B"}
 
 
 def test_one_that_cannot_be_applied_fails_with_its_cause_and_the_others_are_applied(home: Home) -> None:

@@ -65,7 +65,7 @@ class Server:
     def __init__(self, make: Callable[[Callable[[], datetime]], Account], now: datetime | None) -> None:
         self.offset = (now - datetime.now(UTC)) if now else timedelta()
         self.account = make(self.clock)
-        self.faults, self.requests = Faults(), []  # type: ignore[var-annotated]
+        self.faults, self.requests, self.done = Faults(), [], []  # type: ignore[var-annotated]
         self.forbidden: set[str] = set()
         self._lock = threading.Lock()
 
@@ -80,7 +80,7 @@ class Server:
     def _answer(self, request: Request) -> Response:
         fault = self.faults.take(request.method, request.path)
         self.requests.append({"path": request.path, "query": request.query_string.decode(), "at": time.monotonic()})
-        if fault and fault.kind != "slow":
+        if fault and fault.kind not in ("slow", "lost"):
             return self._fail(fault, request)
         if fault:
             time.sleep(fault.seconds)
@@ -91,9 +91,17 @@ class Server:
                 if any(request.path.endswith(path) for path in self.forbidden):
                     raise Refused(403, {"status": 403, "error": "Forbidden"})
                 query = {name: request.args.getlist(name) for name in request.args}
+                if request.method == "POST" and hasattr(self.account, "write"):
+                    return self._written(request, fault)
                 return _json(self.account.answer(request.method, request.path, query))
             except Refused as refused:
                 return _json(refused.body, refused.status)
+
+    def _written(self, request: Request, fault: Fault | None) -> Response:
+        """A write; one whose reply is `lost` is done all the same."""
+        answer = _json(self.account.write(request.path, request.get_json(silent=True) or {}))
+        self.done.append({"method": request.method, "path": request.path})
+        return self._fail(Fault("cut"), request) if fault and fault.kind == "lost" else answer
 
     def _fail(self, fault: Fault, request: Request) -> Response:
         if fault.kind in {"cut", "truncated"}:
@@ -131,6 +139,10 @@ class Server:
     def control_requests(self) -> Object:
         """The requests so far."""
         return {"requests": self.requests}
+
+    def control_done(self) -> Object:
+        """Every write that changed something, in order."""
+        return {"done": self.done}
 
     def control_forget(self) -> None:
         """An empty request log."""

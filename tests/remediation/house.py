@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 
 import config as configuration
+import home as homes
 import trueup
 from integrations import example
 from tests.peers.stripe.process import KEY, Peer, running
 
 ROOT = Path(__file__).parents[2]
 AS_OF = datetime(2026, 11, 3, 6, tzinfo=UTC)
-REAL = trueup.Home
+REAL = homes.Home
 STRIPE_HOLDS = {
     "customers", "plans", "prices", "price_tiers", "subscriptions", "subscription_items", "invoices",
     "invoice_lines", "credit_notes", "payments", "discounts",
@@ -65,8 +66,8 @@ class House:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """A command as a process of its own, at the peer's time of day."""
-        began = "import datetime as d, trueup; t = d.datetime.fromisoformat; n = d.datetime.now; "
-        clock = f"s = n(d.UTC); trueup.now = lambda: t({self.at.isoformat()!r}) + (n(d.UTC) - s); "
+        began = "import datetime as d, home, trueup; t = d.datetime.fromisoformat; n = d.datetime.now; "
+        clock = f"s = n(d.UTC); home.now = lambda: t({self.at.isoformat()!r}) + (n(d.UTC) - s); "
         return subprocess.Popen(
             [sys.executable, "-c", f"{began}{clock}trueup.main({list(words)!r})"],
             cwd=ROOT,
@@ -111,9 +112,9 @@ def company(folder: Path, *, faults: str, customers: int = 30, seed: int = 11) -
 def house(folder: Path, books: Path, at: datetime = AS_OF) -> Iterator[House]:
     """A home beside a peer that holds the books; both clocks stand at `at` now."""
     began = datetime.now(UTC)
-    kept: list[trueup.Home] = []
+    kept: list[homes.Home] = []
 
-    def opened(config: configuration.Config) -> trueup.Home:
+    def opened(config: configuration.Config) -> homes.Home:
         """The home of the last command, as `trueup serve` keeps it, while the configuration is the same."""
         if not kept or kept[-1].config != config:
             kept.append(REAL(config))
@@ -123,7 +124,7 @@ def house(folder: Path, books: Path, at: datetime = AS_OF) -> Iterator[House]:
         running("--books", str(books), "--integration", "stripe", "--now", at.isoformat()) as peer,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(trueup, "now", lambda: at + (datetime.now(UTC) - began))
+        patch.setattr(homes, "now", lambda: at + (datetime.now(UTC) - began))
         patch.setattr(trueup, "Home", opened)
         made = House(folder, peer, at)
         for name, value in made.environment.items():

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from detector.live_rules import LiveRules
-from people import invitations
+from people import invitations, sessions
 from store import operational
 from store.audit_tables import AuditEntry
 from store.people_tables import Person
@@ -185,15 +185,33 @@ def test_a_part_of_a_page_leads_to_signing_in_and_back_to_the_whole_page(home: H
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=%2Fsignals%3Fsev%3Dhigh")
 
 
-def test_over_https_a_session_is_for_https_only(home: Home) -> None:
+def test_over_https_a_session_is_for_https_only(home: Home, clock: Clock) -> None:
     person(home, "Ada Admin", "admin", password=PASSWORD)
-    client = home.app(https=True).test_client()
+    client = make_app(home, clock, https=True).test_client()
     page = get(client, "/login")
     form = {"csrf_token": token(page), "email": "ada@example.com", "password": PASSWORD}
     headers = {"Referer": "http://localhost/login"}
     cookies = client.post("/login", data=form, headers=headers).headers.getlist("Set-Cookie")
     (session,) = [cookie for cookie in cookies if cookie.startswith("trueup_session=")]
     assert all(part in session for part in ("Secure", "HttpOnly", "SameSite=Lax"))
+
+
+def test_behind_a_proxy_everybody_is_counted_by_their_own_address(home: Home, clock: Clock) -> None:
+    ada = person(home, "Ada Admin", "admin", password=PASSWORD)
+    client = make_app(home, clock, sign_in_required=True, proxies=1).test_client()
+    page = get(client, "/login")
+
+    def enter(address: str, number: int) -> int:
+        form = {"csrf_token": token(page), "email": f"{number}@example.com", "password": "wrong"}
+        return client.post("/login", data=form, headers={"X-Forwarded-For": f"198.51.100.1, {address}"}).status_code
+
+    assert [enter("203.0.113.1", number) for number in range(21)] == [401] * 20 + [429]
+    assert enter("203.0.113.2", 30) == 401
+    form = {"csrf_token": token(page), "email": "ada@example.com", "password": PASSWORD}
+    client.post("/login", data=form, headers={"X-Forwarded-For": "203.0.113.3"})
+    with operational.reading(home.engine()) as session:
+        (opened,) = sessions.listed(session, ada.id, NOW)
+        assert opened.address == "203.0.113.3"
 
 
 def test_a_kept_form_goes_to_no_other_site(home: Home, client: FlaskClient) -> None:

@@ -75,7 +75,9 @@ def test_sentences_are_told_as_they_come_and_kept_before_the_answer_ends(desk: D
 
 
 def test_a_model_that_only_asks_for_tools_comes_to_an_end(desk: Desk) -> None:
-    desk.peer.will(call(("similar", {})))
+    desk.peer.will(call(*[("similar", {})] * 12))
     found = desk.ask("go on and on")
+    answers = [each["content"] for each in desk.peer.requests[1]["messages"] if each["role"] == "tool"]
+    assert len(answers) == 12 and sum("a reply may use 10 tools" in each for each in answers) == 2
     assert len(desk.peer.requests) == 6 and kept(found) == []
     assert "it went on asking for tools" in json.dumps(found.answer)
