@@ -5,21 +5,19 @@ They work with whatever the command line opened, told here as a protocol.
 
 from __future__ import annotations
 
-import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
-from detector import inbox, ledger, report, terminal, versions
+from detector import inbox, ledger, report, terminal
 from detector.cycle import Clock
 from detector.rules import Rule, RuleProblem
+from detector.signal_document import document
 from detector.terminal import JSON
 from store import operational
-from store.operational_tables import SignalEntity
 from store.warehouse import Warehouse
 
 SHOWN = 50
@@ -122,20 +120,7 @@ def show_signal(home: Opened, signal_id: str, as_json: bool) -> None:
         if detail is None:
             raise click.UsageError(f"there is no signal {signal_id}; trueup signals lists them")
         rule = next((rule for rule in home.catalogue[0] if rule.name == detail.signal.rule), None)
-        advice = report.advice(rule)
         if as_json:
-            version = versions.of_hash(session, detail.signal.rule, detail.run.rule_hash)
-            records = _all_entities(session, detail.signal.id)
-            terminal.answer(report.signal_json(detail, records, advice, version.number if version else None))
+            terminal.answer(document(session, detail, rule))
         else:
-            click.echo("\n".join(report.signal_text(detail, advice)))
-
-
-def _all_entities(session: Session, signal_id: int) -> Iterator[SignalEntity]:
-    after = ""
-    for _ in itertools.count():
-        page = inbox.entities(session, signal_id, after=after, limit=1000)
-        yield from page.items
-        if page.next is None:
-            return
-        after = page.next
+            click.echo("\n".join(report.signal_text(detail, report.advice(rule))))

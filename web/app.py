@@ -21,6 +21,7 @@ from store.warehouse import Warehouse
 from web import (
     access,
     account,
+    api,
     asking,
     audit,
     bill_runs,
@@ -120,7 +121,7 @@ def create_app(
     serve_assets(app)
     template_words.install(app)
     answers.install(app)
-    security.protect(app, https=https, without_cookies=(events.pages, hooks.pages))
+    security.protect(app, https=https, without_cookies=(api.pages, events.pages, hooks.pages))
     access.guard(app, access.Access(sign_in_required, events_token))
     rates.limiter.init_app(app)
     oidc.install(app, provider)
@@ -149,6 +150,7 @@ PAGES = (
     unusual.pages,
     data.pages,
     events.pages,
+    api.pages,
     customer.pages,
     subscription.pages,
     invoice.pages,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from detector import shares
+from detector.freshness import stale
 from detector.shares import Sums
 from remediation import gate
 from store import operational
@@ -70,7 +71,7 @@ def shown(id: str) -> tuple[str, int]:
             "bill_run.html",
             row=row,
             others=others,
-            gate=_gate(standing),
+            gate=counted(standing),
             states={draft.invoice: draft.state for draft in standing},
             blocking=_blocking(session, standing, found),
             first_final=min((draft.finalizes_at for draft in standing if draft.finalizes_at), default=None),
@@ -85,7 +86,18 @@ def shown(id: str) -> tuple[str, int]:
         )
 
 
-def _gate(standing: Sequence[gate.Draft]) -> dict[str, int]:
+def at_the_gate(id: str) -> tuple[dict[str, Any], list[gate.Draft]]:
+    """A bill run's row, and how its drafts stand by what is known now. Answers 404 when the books have none."""
+    with console().books() as books:
+        row, _ = one(books, "bill_run", id)
+        drafts = [with_zone(draft) for draft in run_invoices.drafts(books, row)]
+    with operational.reading(console().engine) as session:
+        found = gate.standing(session, drafts, stale(session, console().limits, now()), now())
+        session.expunge_all()
+    return row, found
+
+
+def counted(standing: Sequence[gate.Draft]) -> dict[str, int]:
     """How many drafts pass, are warned about and are kept back."""
     counted = Counter(draft.state for draft in standing)
     return {word: sum(counted[state] for state in states) for word, states in GATE.items()}

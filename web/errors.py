@@ -1,11 +1,11 @@
-"""Pages for what goes wrong: what happened, what to do, and the request's id."""
+"""Pages for what goes wrong: what happened, what to do, and the request's id. The API says the same as problem details."""
 
 from __future__ import annotations
 
 import logging
 
 import duckdb
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -13,8 +13,11 @@ from detector.inbox import BadFilter
 from store.lake import LakeError
 from web.access import Denied
 from web.pages import show
+from web.problems import problem
 
 log = logging.getLogger(__name__)
+
+Said = Response | tuple[str, int]
 
 REMEDIES = {
     404: ("There is nothing at this address", "It may have been moved, or the ID is spelled differently."),
@@ -35,43 +38,45 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _http(error: HTTPException) -> tuple[str, int]:
+def _http(error: HTTPException) -> Said:
     code = error.code or 500
     title, remedy = REMEDIES.get(code, (error.name, error.description or ""))
     if code == 404 and isinstance(error.description, str) and error.description.endswith("books."):
         title, remedy = "No such record", error.description
     named = request.args.get("item") or request.args.get("sub") or request.path.rsplit("/", 1)[-1]
     guess = named[:200] if code == 404 else ""
-    return show("error.html", code, title=title, remedy=remedy, guess=guess)
+    return _say(code, title, remedy, guess)
 
 
-def _denied(error: Denied) -> tuple[str, int]:
-    return show("error.html", 403, title="You may not do that", remedy=error.description, guess="")
+def _denied(error: Denied) -> Said:
+    return _say(403, "You may not do that", error.description or "")
 
 
-def _stale_form(error: CSRFError) -> tuple[str, int]:
-    return show(
-        "error.html",
-        400,
-        title="This form is out of date",
-        remedy="The console was restarted since the page was opened, or cookies are blocked. Reload it and try again.",
-        guess="",
-    )
+def _stale_form(error: CSRFError) -> Said:
+    remedy = "The console was restarted since the page was opened, or cookies are blocked. Reload it and try again."
+    return _say(400, "This form is out of date", remedy)
 
 
-def _bad_filter(error: BadFilter) -> tuple[str, int]:
+def _bad_filter(error: BadFilter) -> Said:
     text = str(error)
     remedy = text[:1].upper() + text[1:] + "."
-    return show("error.html", 400, title="This list cannot be shown", remedy=remedy, guess="")
+    return _say(400, "This list cannot be shown", remedy)
 
 
-def _no_books(error: Exception) -> tuple[str, int]:
+def _no_books(error: Exception) -> Said:
     log.error("request %s: the books cannot be read: %s", g.request_id, error)
     remedy = "The signals are still there. Run `trueup doctor` to see what is wrong with the warehouse, then try again."
-    return show("error.html", 503, title="The books cannot be read right now", remedy=remedy, guess="")
+    return _say(503, "The books cannot be read right now", remedy)
 
 
-def _unexpected(error: Exception) -> tuple[str, int]:
+def _unexpected(error: Exception) -> Said:
     log.exception("request %s failed: %s %s", g.request_id, request.method, request.path)
     remedy = "Nothing was changed. Try again; if it stays, the log has the details under the request ID below."
-    return show("error.html", 500, title="Something went wrong on our side", remedy=remedy, guess="")
+    return _say(500, "Something went wrong on our side", remedy)
+
+
+def _say(status: int, title: str, remedy: str, guess: str = "") -> Said:
+    """The page, or for a program, problem details. `guess`: what to offer a search for."""
+    if request.path.startswith("/api/"):
+        return problem(status, title, remedy)
+    return show("error.html", status, title=title, remedy=remedy, guess=guess)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from werkzeug.exceptions import HTTPException
 
 
 class Refused(Exception):  # noqa: N818 (what happens, not a defect)
-    """A request that is not taken: status, what is wrong, what to do."""
+    """A request that is not taken: status, what is wrong, what to do, and each mistake with its place where there are some."""
 
-    def __init__(self, status: int, title: str, detail: str) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str, *, errors: Sequence[Mapping[str, object]] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status, self.title, self.detail = status, title, detail
+        self.more: dict[str, object] = {} if errors is None else {"errors": list(errors)}
 
 
 def answer(status: int, body: Mapping[str, object], mimetype: str = "application/json") -> Response:
@@ -23,8 +26,9 @@ def answer(status: int, body: Mapping[str, object], mimetype: str = "application
 
 
 def problem(status: int, title: str, detail: str, more: Mapping[str, object] | None = None) -> Response:
-    """An answer that says what is wrong."""
-    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    """An answer that says what is wrong, and the request's id, by which the log knows it."""
+    told = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body: dict[str, object] = {**told, "request_id": g.get("request_id", "")}
     return answer(status, body | dict(more or {}), "application/problem+json")
 
 
@@ -35,7 +39,7 @@ def speak_problems(pages: Blueprint) -> None:
 
 
 def _refused(error: Refused) -> Response:
-    return _asking(problem(error.status, error.title, error.detail))
+    return _asking(problem(error.status, error.title, error.detail, error.more))
 
 
 def _http(error: HTTPException) -> Response:

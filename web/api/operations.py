@@ -1,0 +1,102 @@
+"""What an operation of the API takes and answers: checked when it is asked, told in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_origin
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from web.problems import Refused, speak_problems
+
+pages = Blueprint("api", __name__, url_prefix="/api/v1")
+speak_problems(pages)
+
+Handler = TypeVar("Handler", bound=Callable[..., Response])
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+JSON = "application/json"
+SHOWN = 20
+"""Mistakes of one request that are told."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation. `title` is its heading; `says` what it does, in a sentence or two.
+
+    `answers` is the model of its answer under `status`; `also`: other media types of the answer. `refuses`: the statuses
+    of refusals besides those that every operation has, with when they happen. `etag`: the answer carries the version
+    of a signal; `if_match`: the request may ask for one.
+    """
+
+    title: str
+    says: str
+    answers: Any
+    status: int = 200
+    query: type[BaseModel] | None = None
+    body: Any = None
+    takes: tuple[str, ...] = (JSON,)
+    also: tuple[str, ...] = ()
+    refuses: Mapping[int, str] | None = None
+    etag: bool = False
+    if_match: bool = False
+
+
+OPERATIONS: dict[str, Operation] = {}
+"""Every operation by the endpoint of its route."""
+
+
+def operation(route: str, told: Operation, method: str = "GET") -> Callable[[Handler], Handler]:
+    """Makes a function the operation of a route below /api/v1."""
+
+    def register(handler: Handler) -> Handler:
+        OPERATIONS[f"{pages.name}.{handler.__name__}"] = told
+        pages.add_url_rule(route, handler.__name__, handler, methods=[method])
+        return handler
+
+    return register
+
+
+def query(model: type[Parsed]) -> Parsed:
+    """The parameters of the address. Raises Refused with every one that cannot be used."""
+    given: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        called = field.alias or name
+        if called in request.args:
+            given[called] = request.args.getlist(called) if _is_list(field.annotation) else request.args[called]
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise _refused(error, "The address has parameters that cannot be used", 400) from None
+
+
+def body(model: Any) -> Any:
+    """The body of the request, as the model (or the choice of models) has it. Raises Refused with every mistake."""
+    try:
+        return TypeAdapter(model).validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        broken = any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
+        title = "The body is no JSON" if broken else "The body is not as it should be"
+        raise _refused(error, title, 400 if broken else 422) from None
+
+
+@pages.before_request
+def _only_json() -> None:
+    """A body of another type is one that a form on another site could send in a browser's name."""
+    if request.method == "POST" and request.mimetype != JSON:
+        raise Refused(415, "This content type is not taken", f"Send {JSON}; where there is nothing to say, {{}}.")
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list
+
+
+def _refused(error: ValidationError, title: str, status: int) -> Refused:
+    mistakes = [
+        {"place": "/" + "/".join(str(part) for part in each["loc"]), "message": each["msg"]}
+        for each in error.errors(include_url=False, include_input=False, include_context=False)[:SHOWN]
+    ]
+    detail = "; ".join(f"{each['place']}: {each['message']}" for each in mistakes)
+    return Refused(status, title, detail, errors=mistakes)

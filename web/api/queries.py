@@ -1,0 +1,49 @@
+"""The parameters of the API's addresses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from detector import ledger
+from detector.inbox_filter import SORTS, STATUSES, VIEWS
+
+Many = Annotated[list[str], Field(max_length=20, description="May be given several times; any of them counts.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="How many one page has.")]
+
+
+class SignalsQuery(BaseModel):
+    """Which signals, in which order, from where on: the parameters of the console's list of signals."""
+
+    view: Annotated[str, Field(json_schema_extra={"enum": list(VIEWS)})] = "inbox"
+    status: Annotated[str, Field(json_schema_extra={"enum": list(STATUSES)})] = "open"
+    sev: Many = []
+    cat: Many = []
+    integ: Many = []
+    rule: Many = []
+    who: Annotated[list[str], Field(max_length=20, description="Assignees; an empty one stands for nobody.")] = []
+    code: Many = []
+    cause: Annotated[str, Field(description="As type:id.")] = ""
+    customer: str = ""
+    bill_run: str = ""
+    entity: Annotated[str, Field(description="The id of any record that a signal names.")] = ""
+    q: Annotated[str, Field(description="Text in title, customer or id.")] = ""
+    sort: Annotated[str, Field(json_schema_extra={"enum": list(SORTS)})] = "risk"
+    after: Annotated[str, Field(description="The `next` of the page before.")] = ""
+    limit: Limit = 50
+
+
+class RunsQuery(BaseModel):
+    """Which runs, the newest first, and from where on."""
+
+    rule: str = ""
+    status: Annotated[str, Field(pattern=f"^({'|'.join(ledger.STATUSES)})?$")] = ""
+    after: Annotated[int | None, Field(ge=1, lt=2**63, description="The `next` of the page before.")] = None
+    limit: Limit = 50
+
+
+class GateQuery(BaseModel):
+    """Whose bill run is meant, where several integrations have one of that id."""
+
+    integration: str = ""
