@@ -385,13 +385,18 @@ def _check_not_replaced(session: Session, signal: Signal) -> None:
         raise IllegalTransition(f"{signal.label} cannot come back: {other.label} stands for the same defect now")
 
 
+def changed_meanwhile(session: Session, signal: Signal) -> ChangedMeanwhile:
+    """What to raise when the signal is no longer as somebody saw it: it names the latest change."""
+    latest = select(SignalEvent).where(SignalEvent.signal_id == signal.id).order_by(SignalEvent.id.desc())
+    event = session.scalars(latest).first()
+    if event is not None:
+        session.expunge(event)  # it outlives the transaction, to be told
+    return ChangedMeanwhile(event)
+
+
 def _check_version(session: Session, signal: Signal, version: int | None) -> None:
     if version is not None and signal.version != version:
-        latest = select(SignalEvent).where(SignalEvent.signal_id == signal.id).order_by(SignalEvent.id.desc())
-        event = session.scalars(latest).first()
-        if event is not None:
-            session.expunge(event)  # it outlives the transaction, to be told
-        raise ChangedMeanwhile(event)
+        raise changed_meanwhile(session, signal)
 
 
 def _check_undo(session: Session, signal: Signal, event: SignalEvent) -> None:

@@ -1,4 +1,4 @@
-"""Pages for what goes wrong: what happened, what to do, and the request's id. The API says the same as problem details."""
+"""Pages for what goes wrong: what happened, what to do, and the request's id; problem details for the API."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 
 class Refused(Exception):  # noqa: N818 (what happens, not a defect)
-    """A request that is not taken: status, what is wrong, what to do, and each mistake with its place where there are some."""
+    """A request that is not taken: status, what is wrong, what to do; `errors`: each mistake with its place."""
 
     def __init__(
         self, status: int, title: str, detail: str, *, errors: Sequence[Mapping[str, object]] | None = None

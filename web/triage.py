@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -45,16 +45,11 @@ class Incomplete(ValueError):  # noqa: N818 (named for what happened)
 @pages.post("/signals/act")
 def act() -> Response | tuple[str, int]:
     """Do to the selected signals what the form says, and go back; refusals say why."""
-    deed = DEEDS.get(request.form.get("deed", ""))
-    if deed is None:
+    if request.form.get("deed", "") not in DEEDS:
         return refused("Choose what to do with the signals.")
     try:
         with operational.writing(console().engine) as session:
-            ids = _selected(session)
-            if request.form.get("deed") in TOGETHER:
-                ids = merged.with_merged(session, ids)
-            _check_bulk(len(ids))
-            change = deed(session, ids, request.form)
+            change = perform(session, request.form["deed"], _selected(session), request.form)
             text = _told(change, request.form)
     except triage.ChangedMeanwhile as meanwhile:
         return show("conflict.html", 409, message=str(meanwhile), back=back())
@@ -68,12 +63,32 @@ def undo(change: str) -> Response:
     """Take a change back, for every signal that still stands as it left it."""
     try:
         with operational.writing(console().engine) as session:
-            _check_bulk(triage.size(session, change))
-            taken_back = triage.undo(session, change, actor=preferences().actor, now=now())
-            count = len(taken_back.events)
+            count = len(take_back(session, change).events)
     except (triage.IllegalTransition, LookupError) as refusal:
         return refused(_sentence(str(refusal)))
     return done("Undone." if count == 1 else f"Undone for {count} signals.")
+
+
+def perform(session: Session, deed: str, ids: Sequence[int], form: Mapping[str, str]) -> Change:
+    """Do one of DEEDS to the signals, and to what is merged into them, as far as the caller may.
+
+    Raises Incomplete, Denied, and what `detector.triage` raises.
+    """
+    wanted = merged.with_merged(session, ids) if deed in TOGETHER else list(ids)
+    _check_bulk(len(wanted))
+    return DEEDS[deed](session, wanted, form)
+
+
+def take_back(session: Session, change: str) -> Change:
+    """Undo a change, as far as the caller may. Raises Denied, LookupError, IllegalTransition."""
+    _check_bulk(triage.size(session, change))
+    return triage.undo(session, change, actor=preferences().actor, now=now())
+
+
+def matching(session: Session, query: str) -> list[int]:
+    """The signals that the query of an address of the list means. Raises BadFilter."""
+    wanted = addresses.read(MultiDict(parse_qsl(query, keep_blank_values=True)), preferences().who)
+    return inbox.matching(session, wanted, now())
 
 
 def _check_bulk(count: int) -> None:
@@ -85,8 +100,7 @@ def _check_bulk(count: int) -> None:
 def _selected(session: Session) -> list[int]:
     """The ticked signals, or all that match the list's address when the person said so."""
     if request.form.get("all"):
-        query = MultiDict(parse_qsl(urlsplit(back()).query, keep_blank_values=True))
-        return inbox.matching(session, addresses.read(query, preferences().who), now())
+        return matching(session, urlsplit(back()).query)
     ids = [int(value) for value in request.form.getlist("id") if value.isascii() and value.isdigit()]
     if not ids:
         raise Incomplete("Select at least one signal first.")

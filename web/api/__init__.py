@@ -3,7 +3,7 @@
 Every operation says in `operations.py`'s terms what it takes and answers; the OpenAPI document is made of that.
 """
 
-from web.api import reading
+from web.api import acting, reading
 from web.api.operations import pages
 
-__all__ = ["pages", "reading"]
+__all__ = ["acting", "pages", "reading"]

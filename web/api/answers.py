@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Label = Annotated[str, Field(pattern=r"^SIG-\d+$", description="The id of a signal, as SIG-12.")]
-Amount = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", description="A decimal with its currency's own digits.")]
+Label = Annotated[str, Field(pattern="^SIG-[0-9]{1,18}$", description="The id of a signal, as SIG-12.")]
+Amount = Annotated[
+    str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", description="A decimal with its currency's own digits.")
+]
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="An instant, RFC 3339 in UTC.")]
 Says = Literal["pass", "warn", "hold"]
 
@@ -320,3 +322,26 @@ class Gate(Answer):
     says: Says
     drafts: Counts
     not_passed: list[Draft]
+
+
+class LeftOut(Answer):
+    """A signal that a change of many left as it was, and why."""
+
+    signal: Label
+    reason: str
+
+
+class Change(Answer):
+    """What was done: the signals that changed (with those merged into them), those that did not; undo takes `id`."""
+
+    id: str
+    changed: list[Label]
+    refused: list[LeftOut]
+
+
+class AskedRun(Answer):
+    """What a worker was asked for; GET /api/v1/runs lists its runs once it has begun."""
+
+    job: int
+    status: str
+    rules: list[str]

@@ -26,7 +26,7 @@ SHOWN = 20
 class Operation:
     """One operation. `title` is its heading; `says` what it does, in a sentence or two.
 
-    `answers` is the model of its answer under `status`; `also`: other media types of the answer. `refuses`: the statuses
+    `answers` is the model of its answer under `status`; `also`: other media types of the answer. `refuses`: statuses
     of refusals besides those that every operation has, with when they happen. `etag`: the answer carries the version
     of a signal; `if_match`: the request may ask for one.
     """

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from detector import ledger
 from detector.inbox_filter import SORTS, STATUSES, VIEWS
+
+
+def one_of(values: Iterable[str]) -> Any:
+    """A text that is one of these."""
+    known = list(values)
+    return Field(pattern=f"^({'|'.join(known)})$", json_schema_extra={"enum": known})
+
 
 Many = Annotated[list[str], Field(max_length=20, description="May be given several times; any of them counts.")]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many one page has.")]
@@ -16,8 +24,8 @@ Limit = Annotated[int, Field(ge=1, le=200, description="How many one page has.")
 class SignalsQuery(BaseModel):
     """Which signals, in which order, from where on: the parameters of the console's list of signals."""
 
-    view: Annotated[str, Field(json_schema_extra={"enum": list(VIEWS)})] = "inbox"
-    status: Annotated[str, Field(json_schema_extra={"enum": list(STATUSES)})] = "open"
+    view: Annotated[str, one_of(["", *VIEWS])] = "inbox"
+    status: Annotated[str, one_of(["", *STATUSES])] = "open"
     sev: Many = []
     cat: Many = []
     integ: Many = []
@@ -29,7 +37,7 @@ class SignalsQuery(BaseModel):
     bill_run: str = ""
     entity: Annotated[str, Field(description="The id of any record that a signal names.")] = ""
     q: Annotated[str, Field(description="Text in title, customer or id.")] = ""
-    sort: Annotated[str, Field(json_schema_extra={"enum": list(SORTS)})] = "risk"
+    sort: Annotated[str, one_of(["", *SORTS])] = "risk"
     after: Annotated[str, Field(description="The `next` of the page before.")] = ""
     limit: Limit = 50
 
@@ -38,7 +46,7 @@ class RunsQuery(BaseModel):
     """Which runs, the newest first, and from where on."""
 
     rule: str = ""
-    status: Annotated[str, Field(pattern=f"^({'|'.join(ledger.STATUSES)})?$")] = ""
+    status: Annotated[str, one_of(["", *ledger.STATUSES])] = ""
     after: Annotated[int | None, Field(ge=1, lt=2**63, description="The `next` of the page before.")] = None
     limit: Limit = 50
 

@@ -90,10 +90,10 @@ def test_the_gate_of_a_bill_run_says_the_worst_of_its_drafts(client: FlaskClient
     with closing(home.warehouse.connect()) as books:
         runs = books.execute(
             "SELECT bill_run_id, count(*) FILTER (status = 'draft') FROM books.invoices "
-            "WHERE bill_run_id IS NOT NULL GROUP BY ALL"
+            "WHERE bill_run_id IS NOT NULL GROUP BY ALL ORDER BY ALL DESC"
         ).fetchall()
     said = set()
-    for run, drafts in runs:
+    for run, drafts in (max(runs, key=lambda run: run[1]), min(runs, key=lambda run: run[1])):
         told = client.get(f"/api/v1/bill-runs/{run}/gate").json
         holds(answers.Gate, told)
         counted = told["drafts"]
@@ -101,7 +101,7 @@ def test_the_gate_of_a_bill_run_says_the_worst_of_its_drafts(client: FlaskClient
         assert told["says"] == next((each for each in ("hold", "warn") if counted[each]), "pass")
         assert all(draft["reasons"] for draft in told["not_passed"] if draft["state"] == "blocked")
         said.add(told["says"])
-    assert {"hold", "pass"} <= said
+    assert said == {"hold", "pass"}
 
 
 def test_what_is_not_there_or_cannot_be_asked_is_a_problem_with_the_requests_id(client: FlaskClient) -> None:
@@ -111,7 +111,7 @@ def test_what_is_not_there_or_cannot_be_asked_is_a_problem_with_the_requests_id(
         ("/api/v1/rules/none", 404, "No rule none runs"),
         ("/api/v1/bill-runs/none/gate", 404, "There is no bill run none"),
         ("/api/v1/nothing", 404, ""),
-        ("/api/v1/signals?view=other", 400, "use one of inbox, mine"),
+        ("/api/v1/signals?view=other", 400, "inbox|mine"),
         ("/api/v1/signals?limit=0", 400, "/limit: "),
         ("/api/v1/signals?after=x", 400, ""),
         ("/api/v1/runs?status=over", 400, "/status: "),
