@@ -104,6 +104,8 @@ NEEDS: Mapping[str, Permission | None] = {
     "api.act": ACT,
     "api.undo": ACT,
     "api.start_run": RUNS,
+    "api.openapi": PUBLIC,
+    "api.reference": PUBLIC,
     "hooks.take": PUBLIC,
     "integrations.listed": READ,
     "integrations.test": Permission.INTEGRATIONS,

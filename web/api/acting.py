@@ -1,4 +1,4 @@
-"""What the API changes: signals, by the deeds of the console's forms; their undo; and runs that a worker is asked for."""
+"""What the API changes: signals, by the deeds of the console's forms; their undo; runs that a worker is asked for."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ REFUSED = {
     "/signals/actions",
     Operation(
         "Change signals",
-        "One deed to the named signals, or to all that a query matches. What the state of some does not allow is done to "
-        "the others, and told. More than 100 signals at once need the permission `bulk`.",
+        "One deed to the named signals, or to all that a query matches. What the state of some does not allow is done "
+        "to the others, and told. More than 100 signals at once need the permission `bulk`.",
         answers.Change,
         body=bodies.Deed,
         refuses=REFUSED,

@@ -1,0 +1,54 @@
+"""The API's own description: the OpenAPI document for programs, and a page made of it for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, current_app, make_response
+
+from web.api.openapi import PREFIX, Document, document
+from web.api.operations import Operation, operation
+from web.pages import show
+from web.problems import answer
+
+HTML = "text/html"
+
+
+@operation(
+    "/openapi.json",
+    Operation("Get the OpenAPI document", "This document, for programs that make clients.", dict[str, Any]),
+)
+def openapi() -> Response:
+    """The document of the routes of this app."""
+    return answer(200, document(current_app.url_map.iter_rules()))
+
+
+@operation("/", Operation("Read the reference", "The page that is made of this document.", None, also=(HTML,)))
+def reference() -> Response:
+    """The document as a page."""
+    told = document(current_app.url_map.iter_rules())
+    tagged: dict[str, list[tuple[str, str, Document]]] = {}
+    for path, methods in told["paths"].items():
+        for method, each in methods.items():
+            tagged.setdefault(each["tags"][0], []).append((method.upper(), f"{PREFIX}{path}", each))
+    return make_response(show("api.html", told=told, tagged=tagged, schemas=told["components"]["schemas"], shape=shape))
+
+
+def shape(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A schema in a few words, each with the name of the model that it leads to, or an empty one."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return [(name, name)]
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return [
+                part for n, each in enumerate(schema[choice]) for part in [*([(" or ", "")] if n else []), *shape(each)]
+            ]
+    if "enum" in schema:
+        return [(" | ".join(str(value) for value in schema["enum"] if value != ""), "")]
+    if "const" in schema:
+        return [(str(schema["const"]), "")]
+    if schema.get("type") == "array":
+        return [("list of ", ""), *shape(schema.get("items", {}))]
+    return [(schema.get("format", schema.get("type", "anything")), "")]
