@@ -18,6 +18,8 @@ Document = dict[str, Any]
 PREFIX = "/api/v1"
 REFS = "#/components/schemas/{model}"
 VERSION = "1"
+ABOUT = "This document"
+"""The tag of the operations that tell of the others."""
 
 SAYS = (
     "What the console shows and does, for programs. Amounts are decimal strings with their currency, never summed "
@@ -85,7 +87,7 @@ def _operation(rule: Rule, told: Operation, schemas: Mapping[tuple[int, str], Do
         "description": says,
         "security": [{"token": []}, {}] if permission else [],
         "parameters": list(_parameters(rule, told)),
-        "responses": _responses(told, schemas.get((id(told), "answer"))),
+        "responses": {**_good(told, schemas.get((id(told), "answer"))), **(_refused(told) if permission else {})},
     }
     if told.body is not None:
         content = {type: {"schema": schemas[id(told), "body"]} for type in told.takes}
@@ -95,7 +97,7 @@ def _operation(rule: Rule, told: Operation, schemas: Mapping[tuple[int, str], Do
 
 def _tag(rule: Rule) -> str:
     first = path(rule).split("/")[1]
-    return first.replace("-", " ").capitalize() if first and "." not in first else "This document"
+    return first.replace("-", " ").capitalize() if first and "." not in first else ABOUT
 
 
 def _parameters(rule: Rule, told: Operation) -> Iterator[Document]:
@@ -110,19 +112,20 @@ def _parameters(rule: Rule, told: Operation) -> Iterator[Document]:
         yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": says}
 
 
-def _responses(told: Operation, schema: Document | None) -> Document:
+def _good(told: Operation, schema: Document | None) -> Document:
     content: Document = {} if schema is None else {JSON: {"schema": schema}}
     content |= {type: {"schema": {"type": "string"}} for type in told.also}
     good: Document = {"description": "Done." if told.body else "Found.", "content": content}
     if told.etag:
         says = "The version of the signal, where it is one."
         good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": says}}
+    return {str(told.status): good}
+
+
+def _refused(told: Operation) -> Document:
     refused = {**EVERY_REFUSAL, **(BODY_REFUSAL if told.body is not None else {}), **(told.refuses or {})}
     problem = {"application/problem+json": {"schema": {"$ref": REFS.format(model=Problem.__name__)}}}
-    return {
-        str(told.status): good,
-        **{str(status): {"description": says, "content": problem} for status, says in sorted(refused.items())},
-    }
+    return {str(status): {"description": says, "content": problem} for status, says in sorted(refused.items())}
 
 
 def _schemas(operations: Iterable[Operation]) -> tuple[dict[tuple[int, str], Document], Document]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, current_app, make_response
 
-from web.api.openapi import PREFIX, Document, document
+from web.api.openapi import ABOUT, BODY_REFUSAL, EVERY_REFUSAL, PREFIX, Document, document
 from web.api.operations import Operation, operation
 from web.pages import show
 from web.problems import answer
@@ -32,7 +32,10 @@ def reference() -> Response:
     for path, methods in told["paths"].items():
         for method, each in methods.items():
             tagged.setdefault(each["tags"][0], []).append((method.upper(), f"{PREFIX}{path}", each))
-    return make_response(show("api.html", told=told, tagged=tagged, schemas=told["components"]["schemas"], shape=shape))
+    tagged[ABOUT] = tagged.pop(ABOUT)  # last
+    schemas = told["components"]["schemas"]
+    usual = {str(status): says for status, says in sorted({**EVERY_REFUSAL, **BODY_REFUSAL}.items())}
+    return make_response(show("api.html", told=told, tagged=tagged, usual=usual, schemas=schemas, shape=shape))
 
 
 def shape(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -40,11 +43,9 @@ def shape(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return [(name, name)]
-    for choice in ("anyOf", "oneOf"):
-        if choice in schema:
-            return [
-                part for n, each in enumerate(schema[choice]) for part in [*([(" or ", "")] if n else []), *shape(each)]
-            ]
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        first, *others = (shape(each) for each in choices)
+        return [*first, *(part for each in others for part in [(" or ", ""), *each])]
     if "enum" in schema:
         return [(" | ".join(str(value) for value in schema["enum"] if value != ""), "")]
     if "const" in schema:

@@ -47,11 +47,10 @@ def test_the_document_can_make_a_client(told: Any) -> None:
 def test_answers_and_refusals_are_as_the_document_says(client: FlaskClient, told: Any) -> None:
     for path in ANSWERED:
         described = re.sub("SIG-1|usage_spike", lambda part: {"SIG-1": "{label}"}.get(part[0], "{name}"), path)
-        responses = told["paths"][described]["get"]["responses"]
-        content = responses["200"]["content"]["application/json"]
+        content = told["paths"][described]["get"]["responses"]["200"]["content"]["application/json"]
         check(told, content["schema"], client.get(f"/api/v1{path}").json)
-        check(told, responses["403"]["content"]["application/problem+json"]["schema"],
-              client.get("/api/v1/nothing").json)  # fmt: skip
+    refused = told["paths"]["/signals"]["get"]["responses"]["400"]["content"]["application/problem+json"]
+    check(told, refused["schema"], client.get("/api/v1/signals?limit=x").json)
 
 
 def test_a_deed_of_the_document_is_taken(client: FlaskClient, told: Any) -> None:
