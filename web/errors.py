@@ -40,6 +40,8 @@ def install(app: Flask) -> None:
 
 def _http(error: HTTPException) -> Said:
     code = error.code or 500
+    if _is_api():
+        return problem(code, error.name, error.description or "")
     title, remedy = REMEDIES.get(code, (error.name, error.description or ""))
     if code == 404 and isinstance(error.description, str) and error.description.endswith("books."):
         title, remedy = "No such record", error.description
@@ -75,8 +77,12 @@ def _unexpected(error: Exception) -> Said:
     return _say(500, "Something went wrong on our side", remedy)
 
 
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
+
+
 def _say(status: int, title: str, remedy: str, guess: str = "") -> Said:
     """The page, or for a program, problem details. `guess`: what to offer a search for."""
-    if request.path.startswith("/api/"):
+    if _is_api():
         return problem(status, title, remedy)
     return show("error.html", status, title=title, remedy=remedy, guess=guess)

@@ -85,10 +85,9 @@ def take_back(session: Session, change: str) -> Change:
     return triage.undo(session, change, actor=preferences().actor, now=now())
 
 
-def matching(session: Session, query: str) -> list[int]:
-    """The signals that the query of an address of the list means. Raises BadFilter."""
-    wanted = addresses.read(MultiDict(parse_qsl(query, keep_blank_values=True)), preferences().who)
-    return inbox.matching(session, wanted, now())
+def matching(session: Session, args: MultiDict[str, str]) -> list[int]:
+    """The signals that the list shows at an address with these parameters. Raises BadFilter."""
+    return inbox.matching(session, addresses.read(args, preferences().who), now())
 
 
 def _check_bulk(count: int) -> None:
@@ -100,7 +99,7 @@ def _check_bulk(count: int) -> None:
 def _selected(session: Session) -> list[int]:
     """The ticked signals, or all that match the list's address when the person said so."""
     if request.form.get("all"):
-        return matching(session, urlsplit(back()).query)
+        return matching(session, MultiDict(parse_qsl(urlsplit(back()).query, keep_blank_values=True)))
     ids = [int(value) for value in request.form.getlist("id") if value.isascii() and value.isdigit()]
     if not ids:
         raise Incomplete("Select at least one signal first.")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from flask import Response, request
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from detector import inbox, requests, triage
 from store import operational
 from store.operational_tables import Signal
 from web import triage as deeds
 from web.api import answers, bodies
-from web.api.operations import Operation, body, operation
+from web.api.operations import Operation, body, operation, query
+from web.api.queries import SignalsQuery
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
@@ -107,14 +111,16 @@ def _chosen(session: Session, wanted: bodies.Chosen) -> list[int]:
     """The numbers of the signals that are meant. Raises Refused when a query matches none."""
     if wanted.query is None:
         return sorted({number for label in wanted.ids or () if (number := inbox.number(label)) is not None})
-    if found := deeds.matching(session, wanted.query.removeprefix("?")):
+    args = MultiDict(parse_qsl(wanted.query.removeprefix("?"), keep_blank_values=True))
+    query(SignalsQuery, args)
+    if found := deeds.matching(session, args):
         return found
     raise Refused(404, "No such signals", "No signal matches the query; GET /api/v1/signals with it shows what does.")
 
 
 def _check_match(session: Session, ids: list[int]) -> None:
     """Only go on if the one signal is still as the caller saw it. Raises Refused, ChangedMeanwhile."""
-    if not request.if_match or request.if_match.star_tag:
+    if "If-Match" not in request.headers or request.if_match.star_tag:
         return
     if len(ids) != 1:
         raise Refused(400, "If-Match is for one signal", "Leave it out to change several signals at once.")

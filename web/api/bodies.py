@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from detector import triage
 from store.operational_tables import OPEN_STATUSES
 from web.api.answers import Label
+from web.api.operations import Asked
 from web.api.queries import one_of
 
 LONGEST_SNOOZE = 24 * 366
 """Hours."""
 
 
-class Body(BaseModel):
+class Body(Asked):
     """A body, which has nothing but what it names."""
 
     model_config = ConfigDict(extra="forbid")
@@ -126,4 +127,4 @@ Deed = Annotated[
 class WantedRun(Body):
     """Which rules to run; an empty list means all."""
 
-    rules: Annotated[list[str], Field(max_length=1000)] = []
+    rules: Annotated[list[str], Field(default_factory=list, max_length=1000)]

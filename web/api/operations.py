@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError, field_validator
+from werkzeug.datastructures import MultiDict
 
 from web.problems import Refused, speak_problems
 
@@ -20,6 +21,17 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 JSON = "application/json"
 SHOWN = 20
 """Mistakes of one request that are told."""
+
+
+class Asked(BaseModel):
+    """What a request says. No store keeps a NUL, so no text has one."""
+
+    @field_validator("*")
+    @classmethod
+    def _without_nul(cls, value: Any) -> Any:
+        if any("\0" in text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)):
+            raise ValueError("a NUL character cannot be kept; leave it out")
+        return value
 
 
 @dataclass(frozen=True)
@@ -59,17 +71,17 @@ def operation(route: str, told: Operation, method: str = "GET") -> Callable[[Han
     return register
 
 
-def query(model: type[Parsed]) -> Parsed:
-    """The parameters of the address. Raises Refused with every one that cannot be used."""
+def query(model: type[Parsed], args: MultiDict[str, str]) -> Parsed:
+    """The parameters of an address. Raises Refused with every one that cannot be used."""
     given: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         called = field.alias or name
-        if called in request.args:
-            given[called] = request.args.getlist(called) if _is_list(field.annotation) else request.args[called]
+        if called in args:
+            given[called] = args.getlist(called) if get_origin(field.annotation) is list else args[called]
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise _refused(error, "The address has parameters that cannot be used", 400) from None
+        raise _refused(error, "The query has parameters that cannot be used", 400) from None
 
 
 def body(model: Any) -> Any:
@@ -83,20 +95,19 @@ def body(model: Any) -> Any:
 
 
 @pages.before_request
-def _only_json() -> None:
+def _check() -> None:
     """A body of another type is one that a form on another site could send in a browser's name."""
+    if "\0" in request.path:
+        raise Refused(400, "The address cannot be used", "Leave out the NUL character.")
     if request.method == "POST" and request.mimetype != JSON:
         raise Refused(415, "This content type is not taken", f"Send {JSON}; where there is nothing to say, {{}}.")
 
 
-def _is_list(annotation: Any) -> bool:
-    return get_origin(annotation) is list
-
-
 def _refused(error: ValidationError, title: str, status: int) -> Refused:
+    found = error.errors(include_url=False, include_input=False, include_context=False)[:SHOWN]
     mistakes = [
-        {"place": "/" + "/".join(str(part) for part in each["loc"]), "message": each["msg"]}
-        for each in error.errors(include_url=False, include_input=False, include_context=False)[:SHOWN]
+        {"place": "/" + "/".join(map(str, each["loc"])), "message": each["msg"].removeprefix("Value error, ")}
+        for each in found
     ]
     detail = "; ".join(f"{each['place']}: {each['message']}" for each in mistakes)
     return Refused(status, title, detail, errors=mistakes)

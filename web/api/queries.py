@@ -5,33 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from detector import ledger
 from detector.inbox_filter import SORTS, STATUSES, VIEWS
+from web.api.operations import Asked
 
 
 def one_of(values: Iterable[str]) -> Any:
     """A text that is one of these."""
     known = list(values)
-    return Field(pattern=f"^({'|'.join(known)})$", json_schema_extra={"enum": known})
+    return Field(pattern=f"^({'|'.join(known)})$", json_schema_extra={"enum": [*known]})
 
 
-Many = Annotated[list[str], Field(max_length=20, description="May be given several times; any of them counts.")]
+Many = Annotated[
+    list[str], Field(default_factory=list, max_length=20, description="May be given several times; any of them counts.")
+]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many one page has.")]
 
 
-class SignalsQuery(BaseModel):
+class SignalsQuery(Asked):
     """Which signals, in which order, from where on: the parameters of the console's list of signals."""
 
     view: Annotated[str, one_of(["", *VIEWS])] = "inbox"
     status: Annotated[str, one_of(["", *STATUSES])] = "open"
-    sev: Many = []
-    cat: Many = []
-    integ: Many = []
-    rule: Many = []
-    who: Annotated[list[str], Field(max_length=20, description="Assignees; an empty one stands for nobody.")] = []
-    code: Many = []
+    sev: Many
+    cat: Many
+    integ: Many
+    rule: Many
+    who: Annotated[Many, Field(description="Assignees; an empty one stands for nobody.")]
+    code: Many
     cause: Annotated[str, Field(description="As type:id.")] = ""
     customer: str = ""
     bill_run: str = ""
@@ -42,7 +45,7 @@ class SignalsQuery(BaseModel):
     limit: Limit = 50
 
 
-class RunsQuery(BaseModel):
+class RunsQuery(Asked):
     """Which runs, the newest first, and from where on."""
 
     rule: str = ""
@@ -51,7 +54,7 @@ class RunsQuery(BaseModel):
     limit: Limit = 50
 
 
-class GateQuery(BaseModel):
+class GateQuery(Asked):
     """Whose bill run is meant, where several integrations have one of that id."""
 
-    integration: str = ""
+    integration: Annotated[str, Field(description="The name of the integration.")] = ""

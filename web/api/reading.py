@@ -40,7 +40,7 @@ def signals() -> Response:
     """The list of signals."""
     if request.accept_mimetypes.best_match(("application/json", CSV)) == CSV:
         return exports.sheet()
-    asked = query(SignalsQuery)
+    asked = query(SignalsQuery, request.args)
     wanted = addresses.read(request.args, preferences().who)
     with operational.reading(console().engine) as session:
         page = inbox.page(session, wanted, now(), asked.limit)
@@ -99,7 +99,7 @@ def rule(name: str) -> Response:
 )
 def runs() -> Response:
     """The ledger of runs."""
-    asked = query(RunsQuery)
+    asked = query(RunsQuery, request.args)
     with operational.reading(console().engine) as session:
         page = ledger.page(session, rule=asked.rule, status=asked.status, before=asked.after, limit=asked.limit)
         told = {"runs": [ledger.as_json(run) for run in page.runs], "next": str(page.next) if page.next else None}
@@ -118,6 +118,7 @@ def runs() -> Response:
 )
 def gate(id: str) -> Response:
     """What the gate says of a bill run."""
+    query(GateQuery, request.args)
     row, drafts = bill_runs.at_the_gate(id)
     counted = bill_runs.counted(drafts)
     told = {

@@ -116,13 +116,16 @@ def test_what_is_not_there_or_cannot_be_asked_is_a_problem_with_the_requests_id(
         ("/api/v1/signals?after=x", 400, ""),
         ("/api/v1/runs?status=over", 400, "/status: "),
         ("/api/v1/runs?after=x", 400, "/after: "),
+        ("/api/v1/signals?q=%00", 400, "/q: "),
+        ("/api/v1/bill-runs/%00/gate", 400, "Leave out the NUL"),
     ):
         answer = client.get(address)
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), address
         holds(answers.Problem, answer.json)
         assert answer.json["request_id"] == answer.headers["X-Request-ID"]
         assert told in answer.json["detail"], address
-    assert client.post("/api/v1/rules", json={}).mimetype == "application/problem+json"
+    refused = client.post("/api/v1/rules", json={})
+    assert (refused.status_code, refused.mimetype) == (405, "application/problem+json")
 
 
 def test_programs_need_a_token_once_somebody_has_an_account(program: Program) -> None:
