@@ -65,7 +65,7 @@ def shown(id: str) -> tuple[str, int]:
         compared = _compared(books, row)
         ids = run_invoices.ids(books, row)
     with operational.reading(console().engine) as session:
-        standing = gate.standing(session, drafts, {}, now())
+        standing = gate.standing(session, drafts, stale(session, console().limits, now()), now())
         found = shares.of_invoices(session, ids)
         return show(
             "bill_run.html",

@@ -75,9 +75,8 @@ def query(model: type[Parsed], args: MultiDict[str, str]) -> Parsed:
     """The parameters of an address. Raises Refused with every one that cannot be used."""
     given: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        called = field.alias or name
-        if called in args:
-            given[called] = args.getlist(called) if get_origin(field.annotation) is list else args[called]
+        if name in args:
+            given[name] = args.getlist(name) if get_origin(field.annotation) is list else args[name]
     try:
         return model.model_validate(given)
     except ValidationError as error:
