@@ -22,6 +22,7 @@ OTHERS = [
     "/rules/usage_spike/edit",
     "/integrations",
     "/jump?q=a",
+    "/api/v1/",
     "/nope",
 ]
 RECORDS = ["/customers/", "/subscriptions/", "/invoices/", "/lines/", "/usage?", "/records/price/"]
