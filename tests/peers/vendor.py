@@ -86,6 +86,8 @@ class Server:
             time.sleep(fault.seconds)
         with self._lock:
             try:
+                if request.path == "/oauth/token" and hasattr(self.account, "token"):
+                    return _json(self.account.token(request.form.to_dict(), KEY))
                 if not self.account.allowed({k.lower(): v for k, v in request.headers.items()}, KEY):
                     raise Refused(401, {"status": 401, "error": "Unauthorized"})
                 if any(request.path.endswith(path) for path in self.forbidden):
