@@ -76,5 +76,6 @@ def _tiers(price: Object, rows: dict[str, list[Object]]) -> list[Object]:
         form = "Flat Fee" if flat else "Per Unit"
         made.append({**code, "tier": row["tier"], "endingUnit": row["up_to"], "price": amount, "priceFormat": form})
     if price["name"] in WITH_OVERAGE:
-        made[-2]["overagePrice"] = made.pop()["price"]
+        over = made.pop()
+        made[-1]["overagePrice"] = over["price"]
     return made
