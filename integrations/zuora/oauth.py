@@ -52,7 +52,7 @@ class Tenant:
         reply = self.client.send("POST", url, headers=headers, body=form, classes=("each",), repeatable=True)
         if reply.status in {400, 401, 403}:
             raise KeyRefusedError(
-                "Zuora refused the client; set client_id and the variable that api_key_env names to an OAuth client's.",
+                "Zuora refused the key; set client_id and the variable that api_key_env names to those of an OAuth client.",
                 permanent=True,
             )
         try:

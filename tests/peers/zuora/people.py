@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.peers.vendor import Object
@@ -15,6 +16,9 @@ STATUS = {
     "ended": "Cancelled",
     "paused": "Suspended",
 }
+
+SIGNED = datetime(2026, 10, 1, 9, tzinfo=UTC)
+"""When a subscription was made that has not begun."""
 
 
 def account(row: Object) -> Object:
@@ -47,21 +51,22 @@ def account(row: Object) -> Object:
 
 def versions(row: Object, rows: dict[str, list[Object]], accounts: dict[str, Object]) -> list[Object]:
     """A subscription as it was first, superseded, and as it is now. Ids are of a version, numbers stay."""
-    changed = row["canceled_at"] or row["ended_at"] or row["started_at"]
+    made = min(row["started_at"], SIGNED)
+    changed = row["canceled_at"] or row["ended_at"] or made
     shared: Object = {
         "name": row["subscription_id"],
         "accountId": row["customer_id"],
         "account": accounts[row["customer_id"]],
         "currency": row["currency"],
         "subscriptionStartDate": day(row["started_at"]),
-        "createdDate": stamp(row["started_at"]),
+        "createdDate": stamp(made),
     }
     first = {
         "id": f"v1-{row['subscription_id']}",
         "version": 1,
         "isLatestVersion": False,
         "status": "Expired",
-        "updatedDate": stamp(row["started_at"]),
+        "updatedDate": stamp(made),
         "ratePlans": _rate_plans(row, rows, "v1"),
     }
     latest = {
