@@ -25,7 +25,13 @@ _RUN = {
 }
 _DRAFT = frozenset({"draft", "error", "generating", "pendingfortax"})
 _VOID = frozenset({"canceled", "reversed", "cancelinprogress"})
-_PAYMENT = {"processed": "succeeded", "posted": "succeeded", "error": "failed", "canceled": "failed", "voided": "failed"}
+_PAYMENT = {
+    "processed": "succeeded",
+    "posted": "succeeded",
+    "error": "failed",
+    "canceled": "failed",
+    "voided": "failed",
+}
 _TAX = {"complete": "complete", "error": "failed"}
 
 
@@ -44,6 +50,13 @@ def run_rows(run: Object, zone: ZoneInfo) -> Rows:
         "invoices_ok": run.get("numberOfInvoices"),
     }
     return {"bill_runs": [row]}
+
+
+def adds_up(invoice: Object) -> bool:
+    """Whether the items of an invoice come to its amount. Raises UnreadableError."""
+    items = entries(invoice.get("invoiceItems"))
+    parts = (_sum(each, "chargeAmount") + _sum(each, "taxAmount") for each in items)
+    return sum(parts, Decimal(0)) == _sum(invoice, "amount")
 
 
 def invoice_rows(invoice: Object, zone: ZoneInfo, find: Find) -> Rows:
@@ -166,7 +179,9 @@ def _credited(memo: Object, id: str) -> list[tuple[str, object, object, Decimal]
     """The lines of its invoice that a memo names; for one without an invoice, those it was applied to."""
     if memo.get("invoiceId"):
         items = [each for each in entries(memo.get("creditMemoItems")) if each.get("invoiceItemId")]
-        return [(f"{id}/{each['id']}", memo["invoiceId"], each["invoiceItemId"], _sum(each, "amount")) for each in items]
+        return [
+            (f"{id}/{each['id']}", memo["invoiceId"], each["invoiceItemId"], _sum(each, "amount")) for each in items
+        ]
     applied = [each for each in entries(memo.get("creditMemoApplications")) if each.get("invoiceId")]
     return [(f"{id}/{each['invoiceId']}", each["invoiceId"], None, _sum(each, "appliedAmount")) for each in applied]
 

@@ -80,13 +80,14 @@ def recurs(charges: list[Object]) -> str | None:
 
 
 def charges_of(plan: Object) -> list[Object]:
-    """The charges of a product rate plan, one for each currency, with the id of its price."""
-    found = []
+    """The charges of a product rate plan, one for each currency, with the ids of its price and plan."""
+    found, lasts = [], recurs(entries(plan.get("productRatePlanCharges"))) is not None
     for charge in entries(plan.get("productRatePlanCharges")):
         tiers = [] if is_discount(charge) else entries(charge.get("productRatePlanChargeTiers"))
         for code in dict.fromkeys(str(tier.get("currency")) for tier in tiers):
             own = [tier for tier in tiers if str(tier.get("currency")) == code]
-            found.append({**charge, "priceId": f"{charge.get('id')}/{code}", "currency": code, "tiers": own})
+            ids = {"priceId": f"{charge.get('id')}/{code}", "planId": f"{plan.get('id')}/{code}" if lasts else None}
+            found.append({**charge, **ids, "currency": code, "tiers": own})
     return found
 
 

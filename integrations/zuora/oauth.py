@@ -51,10 +51,8 @@ class Tenant:
         url, form = f"{self.base_url}/oauth/token", urlencode(asked)
         reply = self.client.send("POST", url, headers=headers, body=form, classes=("each",), repeatable=True)
         if reply.status in {400, 401, 403}:
-            raise KeyRefusedError(
-                "Zuora refused the key; set client_id and the variable that api_key_env names to those of an OAuth client.",
-                permanent=True,
-            )
+            said = "Zuora refused the key; set client_id and what api_key_env names to those of an OAuth client."
+            raise KeyRefusedError(said, permanent=True)
         try:
             given = json.loads(reply.body) if reply.status == 200 else {}
             return str(given["access_token"]), float(given.get("expires_in") or 0)

@@ -15,7 +15,7 @@ Find = Callable[[object], Charged]
 """What the charge of an id is. Raises UnreadableError for none."""
 
 PriceOf = Callable[[Rows, Object], str | None]
-"""The id of the catalogue's price with the terms in the rows, for a charge of a subscription; None when it has its own."""
+"""The id of the catalogue's price with the terms in the rows, for a charge; None when the terms are its own."""
 
 _STATUS = {
     "draft": "scheduled",
@@ -64,12 +64,19 @@ def _method(method: object) -> Row | None:
     }
 
 
-def subscription_rows(subscription: Object, zone: ZoneInfo, charge_rows: Callable[[Object], Rows]) -> Rows:
-    """Rows of `subscriptions`, of its items and of the prices that are its own; none for a version that is superseded."""
+def charges_of(subscription: Object) -> list[Object]:
+    """The charges of a subscription, with its number and currency; none of a version that is superseded."""
+    plans = [] if subscription.get("isLatestVersion") is False else entries(subscription.get("ratePlans"))
+    charges = [charge for plan in plans for charge in entries(plan.get("ratePlanCharges")) if not is_discount(charge)]
+    shared = {"subscription": subscription.get("name"), "currency": coded(subscription)} if charges else {}
+    return [{**charge, **shared} for charge in charges]
+
+
+def subscription_rows(subscription: Object, zone: ZoneInfo) -> Rows:
+    """The row of `subscriptions`; none for a version that is superseded."""
     if subscription.get("isLatestVersion") is False:
         return {}
-    plans = entries(subscription.get("ratePlans"))
-    charges = [charge for plan in plans for charge in entries(plan.get("ratePlanCharges"))]
+    charges = charges_of(subscription)
     every = recurs(charges)
     if every is None:
         raise UnreadableError("it has no billing period")
@@ -78,7 +85,10 @@ def subscription_rows(subscription: Object, zone: ZoneInfo, charge_rows: Callabl
     status = known(word(subscription.get("status")), _STATUS, "active")
     if word(subscription.get("status")) == "cancelled":
         status = "canceled" if left and changed and left > changed else "ended"
-    code, plan_id = coded(subscription), next((plan.get("productRatePlanId") for plan in plans), None)
+    code, plan_id = (
+        coded(subscription),
+        nested(next(iter(entries(subscription.get("ratePlans"))), None), "productRatePlanId"),
+    )
     over = left or at(subscription.get("subscriptionEndDate"), zone)
     row: Row = {
         "subscription_id": needed(subscription.get("name"), "number"),
@@ -97,8 +107,7 @@ def subscription_rows(subscription: Object, zone: ZoneInfo, charge_rows: Callabl
         if nested(subscription, "account", "autoPay") is False
         else "charge_automatically",
     }
-    dear = [{**charge, "currency": code, "number": row["subscription_id"]} for charge in charges]
-    return merged({"subscriptions": [row]}, *(charge_rows(charge) for charge in dear if not is_discount(charge)))
+    return {"subscriptions": [row]}
 
 
 def _anchor(started: datetime, charges: list[Object], subscription: Object, zone: ZoneInfo) -> datetime:
@@ -119,7 +128,7 @@ def item_rows(charge: Object, zone: ZoneInfo, proration: str, price_of: PriceOf)
     started = at(charge.get("effectiveStartDate"), zone)
     row: Row = {
         "item_id": item_id,
-        "subscription_id": charge.get("number"),
+        "subscription_id": charge.get("subscription"),
         "price_id": price_id or item_id,
         "quantity": None if kind == "usage" else maybe(quantity, charge.get("quantity")),
         "active_from": started,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from integrations.json_api import GoneError
-from integrations.objects import Object, Rows, entries, merged
+from integrations.objects import Object, Rows, entries, merged, needed
 from integrations.pages import Remark
 from integrations.values import UnreadableError
 from integrations.walk import Listing, each
@@ -47,48 +47,44 @@ EXPAND: Mapping[str, Sequence[str]] = {
 """What comes with the objects of a list."""
 
 PRORATION = "day"
-Read = tuple[Rows, tuple[Remark, ...]]
+Read = Callable[[Object], Rows]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the objects of a list consist of: each part is read on its own, so that an odd one costs no other."""
+
+    of: Callable[[Object], list[Object]]
+    read: Read
+    key: str  # the field that a part is called by
 
 
 @dataclass(frozen=True)
 class List:
-    """One of Zuora's lists."""
+    """One of Zuora's lists. One that is `whole` is read from its beginning every time."""
 
     lists: Lists
     name: str
-    read: Callable[[Object], Rows]
+    read: Read
+    parts: Parts | None = None
+    whole: bool = False
 
     def listing(self, token: str | None, since: datetime | None) -> Listing:
         """A page behind a cursor that Zuora gave."""
-        return self.lists.page(self.name, token, since)
+        return self.lists.page(self.name, token, None if self.whole else since)
 
-    def rows(self, objects: Sequence[Object], since: datetime | None) -> Read:
+    def rows(self, objects: Sequence[Object], since: datetime | None = None) -> tuple[Rows, tuple[Remark, ...]]:
         """The rows of a page."""
-        return each(self.name, objects, self.read)
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """The product rate plans: read whole every time, as a plan does not say when a tier of it changed."""
-
-    lists: Lists
-    name: str = "product-rate-plans"
-
-    def listing(self, token: str | None, since: datetime | None) -> Listing:
-        """A page behind a cursor that Zuora gave."""
-        return self.lists.page(self.name, token, None)
-
-    def rows(self, objects: Sequence[Object], since: datetime | None) -> Read:
-        """The plans and prices of a page, each charge on its own."""
-        plans, remarks = each(self.name, objects, lambda plan: catalog.plan_rows(plan, self.lists.zone))
-        parts = [each("charges", catalog.charges_of(plan), self._price_rows(plan), "priceId") for plan in objects]
-        return merged(plans, *(rows for rows, _ in parts)), remarks + tuple(one for _, more in parts for one in more)
-
-    def _price_rows(self, plan: Object) -> Callable[[Object], Rows]:
-        lasts = catalog.recurs(entries(plan.get("productRatePlanCharges"))) is not None
-        return lambda charge: catalog.price_rows(
-            charge, charge["priceId"], f"{plan['id']}/{charge['currency']}" if lasts else None, PRORATION
-        )
+        made, remarks = [], []
+        for thing in objects:
+            rows, odd = each(self.name, [thing], self.read)
+            made.append(rows)
+            remarks += odd
+            if self.parts and not odd:
+                rows, odd = each("charges", self.parts.of(thing), self.parts.read, self.parts.key)
+                made.append(rows)
+                remarks += odd
+        return merged(*made), tuple(remarks)
 
 
 @dataclass
@@ -106,23 +102,46 @@ class Lists:
         return replace(self)
 
     @property
-    def streams(self) -> tuple[List | Catalogue, ...]:
+    def streams(self) -> tuple[List, ...]:
         """Every list, what others refer to first."""
         return (
-            Catalogue(self),
+            self.catalogue,
             List(self, "accounts", lambda thing: people.customer_rows(thing, self.zone)),
-            List(self, "subscriptions", lambda thing: people.subscription_rows(thing, self.zone, self.charge)),
+            List(
+                self,
+                "subscriptions",
+                lambda thing: people.subscription_rows(thing, self.zone),
+                Parts(people.charges_of, self.charge, "chargeNumber"),
+            ),
             List(self, "usages", lambda thing: people.usage_rows(thing, self.zone, self.charged)),
             List(self, "billing-runs", lambda thing: bills.run_rows(thing, self.zone)),
-            List(self, "invoices", lambda thing: bills.invoice_rows(thing, self.zone, self.charged)),
+            List(self, "invoices", self.invoice),
             List(self, "credit-memos", lambda thing: bills.memo_rows(thing, self.zone)),
             List(self, "payments", lambda thing: bills.payment_rows(thing, self.zone)),
         )
 
-    def page(self, name: str, token: str | None, since: datetime | None) -> Listing:
-        """A page of what was updated since, the oldest first: what changes meanwhile moves behind, and is met again."""
+    @property
+    def catalogue(self) -> List:
+        """The product rate plans: whole, as a plan does not say when a price of it changed."""
+        return List(
+            self,
+            "product-rate-plans",
+            lambda plan: catalog.plan_rows(plan, self.zone),
+            Parts(
+                catalog.charges_of,
+                lambda charge: catalog.price_rows(charge, charge["priceId"], charge["planId"], PRORATION),
+                "priceId",
+            ),
+            whole=True,
+        )
+
+    def page(self, name: str, token: str | None, since: datetime | None, only: str | None = None) -> Listing:
+        """A page of what was updated since, the oldest first: what changes meanwhile moves behind, and is met again.
+
+        `only`: a filter beside that.
+        """
         asked: dict[str, object] = {"pageSize": min(self.page_size, PAGE_SIZE), "cursor": token}
-        asked |= {"sort[]": "updateddate.ASC", "expand[]": EXPAND.get(name)}
+        asked |= {"sort[]": "updateddate.ASC", "expand[]": EXPAND.get(name), "filter[]": only}
         if since:
             asked["filter[]"] = f"updateddate.GT:{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         answer = self.tenant.get(f"object-query/{name}", asked)
@@ -136,6 +155,13 @@ class Lists:
         name = RECORDS[kind]
         answer = self.tenant.get(f"object-query/{name}/{quote(id, safe='')}", {"expand[]": EXPAND.get(name)})
         return name, Listing([answer.body], answer.at)
+
+    def invoice(self, invoice: Object) -> Rows:
+        """Rows of an invoice. Where the items that came with it do not add up to it, all of them are asked for."""
+        if not bills.adds_up(invoice):
+            only = f"invoiceid.EQ:{needed(invoice.get('id'), 'invoice')}"
+            invoice = {**invoice, "invoiceItems": list(self._all("invoice-items", only))}
+        return bills.invoice_rows(invoice, self.zone, self.charged)
 
     def charge(self, charge: Object) -> Rows:
         """Rows of a charge of a subscription, which is remembered."""
@@ -167,14 +193,17 @@ class Lists:
     def _terms(self) -> Mapping[str, object]:
         """The terms of every price of the catalogue that can be read."""
         if self.terms is None:
-            self.terms, token, whole = {}, None, Catalogue(self)
-            while True:
-                listing = whole.listing(token, None)
-                rows, _ = whole.rows(listing.objects, None)
-                tiers = rows.get("price_tiers", [])
-                for row in rows.get("prices", []):
-                    own = [tier for tier in tiers if tier["price_id"] == row["price_id"]]
-                    self.terms[str(row["price_id"])] = catalog.terms({"prices": [row], "price_tiers": own})
-                if (token := listing.following) is None:
-                    break
+            rows, _ = self.catalogue.rows(list(self._all(self.catalogue.name)))
+            tiers = rows.get("price_tiers", [])
+            self.terms = {}
+            for row in rows.get("prices", []):
+                own = [tier for tier in tiers if tier["price_id"] == row["price_id"]]
+                self.terms[str(row["price_id"])] = catalog.terms({"prices": [row], "price_tiers": own})
         return self.terms
+
+    def _all(self, name: str, only: str | None = None) -> Iterator[Object]:
+        listing = self.page(name, None, None, only)
+        yield from listing.objects
+        while listing.following is not None:
+            listing = self.page(name, listing.following, None, only)
+            yield from listing.objects

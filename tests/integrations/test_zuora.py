@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,6 +22,15 @@ from tests.peers.zuora.sample import company
 
 connected = ZUORA.connected
 TOKEN = "/oauth/token"
+MOON = {"chargeModel": "By Moon", "chargeType": "Usage", "billingPeriod": "Month"}
+FEE = {
+    "chargeNumber": "C-40",
+    "chargeModel": "Flat Fee Pricing",
+    "chargeType": "Recurring",
+    "billingPeriod": "Month",
+    "effectiveStartDate": "2026-06-20",
+    "ratePlanChargeTiers": [{"price": 5}],
+}
 QUARTERLY = {
     "name": "base",
     "chargeModel": "Per Unit Pricing",
@@ -33,6 +44,17 @@ QUARTERLY = {
 @pytest.fixture(scope="module")
 def vendor() -> Vendor:
     return ZUORA
+
+
+@contextmanager
+def changed(peer: Peer, list: str, id: str, field: str, value: object) -> Iterator[None]:
+    """A field of an object that is another for a while."""
+    before = peer.control("get", list=list, key="id", id=id)[field]
+    peer.control("set", list=list, key="id", id=id, fields={field: value})
+    try:
+        yield
+    finally:
+        peer.control("set", list=list, key="id", id=id, fields={field: before})
 
 
 def tokens(peer: Peer) -> int:
@@ -64,9 +86,8 @@ def test_a_token_that_is_refused_is_renewed_once(peer: Peer) -> None:
     peer.control("forget")
     peer.fault("401", path="/object-query/*", times=9)
     assert "refused the key" in str(source.check())
-    assert [request["path"] for request in peer.requests()] == ["/object-query/product-rate-plans", TOKEN] + [
-        "/object-query/product-rate-plans"
-    ]
+    plans = "/object-query/product-rate-plans"
+    assert [request["path"] for request in peer.requests()] == [plans, TOKEN, plans]
 
 
 def test_a_later_pull_asks_for_what_was_updated_and_for_the_catalogue(peer: Peer) -> None:
@@ -86,27 +107,28 @@ def test_single_records_are_read_again(peer: Peer) -> None:
 
 
 def test_what_zuora_adds_passes_and_what_cannot_be_read_is_named(peer: Peer) -> None:
-    plans = [
-        {"id": "p", "productRatePlanCharges": [{"id": "odd", "chargeModel": "By Moon", "chargeType": "Usage",
-         "billingPeriod": "Month", "productRatePlanChargeTiers": [{"currency": "EUR", "price": 1}]}]}
-    ]  # fmt: skip
-    before = {"status": "Posted"}
-    peer.control("set", list="billing-runs", key="id", id="id-BR-1", fields={"status": "Napping"})
-    peer.control("set", list="product-rate-plans", key="id", id="quarter", fields=plans[0] | {"id": "quarter"})
-    try:
-        pages = pulled(connected(peer))
-    finally:
-        peer.control("set", list="billing-runs", key="id", id="id-BR-1", fields=before)
-    assert [run["status"] for run in rows_of(pages)["bill_runs"].values()][0] == "pending"
+    moon = {"id": "odd", **MOON, "productRatePlanChargeTiers": [{"currency": "EUR", "price": 1}]}
+    with changed(peer, "product-rate-plans", "quarter", "productRatePlanCharges", [moon]):
+        with changed(peer, "billing-runs", "id-BR-1", "status", "Napping"):
+            pages = pulled(connected(peer))
+    assert rows_of(pages)["bill_runs"][("BR-1",)]["status"] == "pending"
     said = [(remark.kind, remark.id, remark.reason) for page in pages for remark in page.remarks]
     assert said == [("charges", "odd/EUR", "it charges by By Moon, which is not known")]
     assert ("C-30:1",) in rows_of(pages)["prices"]  # the catalogue has its price no more, the subscription keeps it
 
 
+def test_an_odd_charge_costs_its_subscription_nothing_else(peer: Peer) -> None:
+    plans = [{"productRatePlanId": "pro", "ratePlanCharges": [{"chargeNumber": "C-99", **MOON}, FEE]}]
+    with changed(peer, "subscriptions", "v2-S-4", "ratePlans", plans):
+        page = connected(peer).pull_records([("subscription", "S-4")])
+    assert [item["item_id"] for item in page.rows["subscription_items"]] == ["C-40:1"]
+    assert [(remark.kind, remark.id) for remark in page.remarks] == [("charges", "C-99")]
+
+
 def test_check_says_what_is_wrong_and_never_the_secret(peer: Peer) -> None:
     assert connected(peer).check() is None
     wrong = str(connected(peer, key="secret-key").check())
-    assert wrong.startswith("Zuora refused the key; set client_id and the variable that api_key_env names")
+    assert wrong.startswith("Zuora refused the key; set client_id and what api_key_env names to")
     assert KEY not in repr(connected(peer)) and "secret-key" not in wrong
     peer.control("forbid", paths=["/usages"])
     assert connected(peer).check() == "The key may not read object-query/usages at Zuora; allow it there."

@@ -162,6 +162,10 @@ class Server:
         """Fields of an object as they are said here, documented or not."""
         next(thing for thing in self.account.lists[list] if thing[key] == id).update(fields)
 
+    def control_get(self, list: str, key: str, id: str) -> Object:
+        """An object as it is."""
+        return next(thing for thing in self.account.lists[list] if thing[key] == id)
+
     def control_remove(self, list: str, key: str, id: str) -> None:
         """An object that is gone."""
         self.account.lists[list][:] = [thing for thing in self.account.lists[list] if thing[key] != id]

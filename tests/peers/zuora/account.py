@@ -1,4 +1,4 @@
-"""One Zuora tenant: OAuth tokens that end, lists by update behind opaque cursors, parts only where they are asked for."""
+"""One Zuora tenant: OAuth tokens that end, lists by update behind cursors, parts only where they are asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.peers.zuora.forms import stamp
 
 CLIENT = "client-1"
 LASTS = 3600
+ITEMS = 4  # that come with an invoice
 LISTS = (
     "product-rate-plans",
     "accounts",
@@ -20,6 +21,7 @@ LISTS = (
     "usages",
     "billing-runs",
     "invoices",
+    "invoice-items",
     "credit-memos",
     "payments",
 )
@@ -92,9 +94,15 @@ class Account:
         size = int(query.get("pageSize", ["10"])[0])
         if set(query) - ASKABLE or not 1 <= size <= 50 or query.get("sort[]") != ["updateddate.ASC"]:
             raise Refused(400, {"message": f"cannot be asked: {query}"})
-        since = query.get("filter[]", ["updateddate.GT:"])[0].removeprefix("updateddate.GT:")
         found = sorted(self.lists[name], key=lambda each: (each["updatedDate"], each["id"]))
-        found = [each for each in found if each["updatedDate"] > since]
+        for wanted in query.get("filter[]", []):
+            field, _, value = wanted.partition(":")
+            if field == "updateddate.GT":
+                found = [each for each in found if each["updatedDate"] > value]
+            elif field == "invoiceid.EQ":
+                found = [each for each in found if each["invoiceId"] == value]
+            else:
+                raise Refused(400, {"message": f"cannot be filtered by {field}"})
         start = json.loads(query["cursor"][0])[0] if "cursor" in query else 0
         more = {"nextPage": json.dumps([start + size])} if start + size < len(found) else {}
         return {"data": [shown(each, expand) for each in found[start : start + size]]} | more
@@ -110,7 +118,10 @@ class Account:
         self.lists["rate-plan-charges"] += charges
         self.lists["usages"] += [people.usage(row) for row in rows["reported_usage"]]
         self.lists["billing-runs"] += [bills.run(row) for row in rows["bill_runs"]]
-        self.lists["invoices"] += [bills.invoice(row, rows, accounts) for row in rows["invoices"]]
+        for row in rows["invoices"]:
+            items = bills.items(row, rows)
+            self.lists["invoice-items"] += items
+            self.lists["invoices"].append(bills.invoice(row, items[:ITEMS], accounts))
         self.lists["credit-memos"] += bills.memos(rows["credit_notes"], accounts)
         self.lists["payments"] += [bills.payment(row, accounts) for row in rows["payments"]]
         for name in LISTS:

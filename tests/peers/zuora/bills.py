@@ -22,9 +22,14 @@ def run(row: Object) -> Object:
     }
 
 
-def invoice(row: Object, rows: dict[str, list[Object]], accounts: dict[str, Object]) -> Object:
-    """An invoice. What a discount took off a line is an item of its own."""
+def items(row: Object, rows: dict[str, list[Object]]) -> list[Object]:
+    """The items of an invoice. What a discount took off a line is an item of its own."""
     lines = [line for line in rows["invoice_lines"] if line["invoice_id"] == row["invoice_id"]]
+    return [{**item, "invoiceId": row["invoice_id"]} for line in lines for item in _items(line)]
+
+
+def invoice(row: Object, items: list[Object], accounts: dict[str, Object]) -> Object:
+    """An invoice with some of its items."""
     status = {"draft": "Draft", "void": "Canceled"}.get(row["status"], "Posted")
     return {
         "id": row["invoice_id"],
@@ -45,7 +50,7 @@ def invoice(row: Object, rows: dict[str, list[Object]], accounts: dict[str, Obje
         "dueDate": day(row["due_at"]),
         "createdDate": stamp(row["created_at"]),
         "updatedDate": stamp(row["voided_at"] or row["created_at"]),
-        "invoiceItems": [item for line in lines for item in _items(line)],
+        "invoiceItems": items,
     }
 
 

@@ -129,9 +129,7 @@ def _subscriptions() -> Rows:
         fields |= {"currency": "EUR", "collection_method": "charge_automatically"}
         return row("subscriptions", **(fields | more))
 
-    def item(
-        sub: str, id: str, price: str, quantity: int | None, start: datetime, end: datetime | None = None
-    ) -> Row:
+    def item(sub: str, id: str, price: str, quantity: int | None, start: datetime, end: datetime | None = None) -> Row:
         fields: Row = {"item_id": id, "subscription_id": sub, "price_id": price, "quantity": quantity}
         return row("subscription_items", **fields, active_from=start, active_to=end)
 
@@ -167,9 +165,7 @@ def _usage(id: str, item: str, when: str, quantity: str, status: str) -> Row:
 
 def _run(id: str, status: str, target: str, ok: int | None, **more: object) -> Row:
     fields: Row = {"bill_run_id": id, "status": status, "target_date": day(target), "invoices_ok": ok}
-    return row(
-        "bill_runs", **(fields | {"started_at": f"{target}T01:00", "completed_at": f"{target}T01:30"} | more)
-    )
+    return row("bill_runs", **(fields | {"started_at": f"{target}T01:00", "completed_at": f"{target}T01:30"} | more))
 
 
 def _charge(id: str, sub: str, item: str, price: str, kind: str, amount: str, **more: object) -> Row:
