@@ -63,7 +63,8 @@ def invoice_rows(invoice: Object, zone: ZoneInfo, find: Find) -> Rows:
     """Rows of `invoices` and `invoice_lines`. What a discount took off a line stands on the line."""
     id, code, status = needed(invoice.get("id"), "invoice"), coded(invoice), _status(invoice)
     items = entries(invoice.get("invoiceItems"))
-    off = [each for each in items if each.get("appliedToInvoiceItemId")]
+    ids = {item.get("id") for item in items}
+    off = [each for each in items if each.get("appliedToInvoiceItemId") in ids]  # one of another invoice is a line
     charged = {item["id"]: _found(item, find) for item in items if item not in off}
     lines = [_line(item, id, charged[item["id"]], off, zone) for item in items if item not in off]
     numbers = {line["subscription_id"] for line in lines if line["subscription_id"]}

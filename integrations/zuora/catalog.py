@@ -81,7 +81,8 @@ def recurs(charges: list[Object]) -> str | None:
 
 def charges_of(plan: Object) -> list[Object]:
     """The charges of a product rate plan, one for each currency, with the ids of its price and plan."""
-    found, lasts = [], recurs(entries(plan.get("productRatePlanCharges"))) is not None
+    found: list[Object] = []
+    lasts = recurs(entries(plan.get("productRatePlanCharges"))) is not None
     for charge in entries(plan.get("productRatePlanCharges")):
         tiers = [] if is_discount(charge) else entries(charge.get("productRatePlanChargeTiers"))
         for code in dict.fromkeys(str(tier.get("currency")) for tier in tiers):

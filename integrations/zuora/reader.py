@@ -75,7 +75,8 @@ class List:
 
     def rows(self, objects: Sequence[Object], since: datetime | None = None) -> tuple[Rows, tuple[Remark, ...]]:
         """The rows of a page."""
-        made, remarks = [], []
+        made: list[Rows] = []
+        remarks: list[Remark] = []
         for thing in objects:
             rows, odd = each(self.name, [thing], self.read)
             made.append(rows)

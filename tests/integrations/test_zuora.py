@@ -108,9 +108,11 @@ def test_single_records_are_read_again(peer: Peer) -> None:
 
 def test_what_zuora_adds_passes_and_what_cannot_be_read_is_named(peer: Peer) -> None:
     moon = {"id": "odd", **MOON, "productRatePlanChargeTiers": [{"currency": "EUR", "price": 1}]}
-    with changed(peer, "product-rate-plans", "quarter", "productRatePlanCharges", [moon]):
-        with changed(peer, "billing-runs", "id-BR-1", "status", "Napping"):
-            pages = pulled(connected(peer))
+    with (
+        changed(peer, "product-rate-plans", "quarter", "productRatePlanCharges", [moon]),
+        changed(peer, "billing-runs", "id-BR-1", "status", "Napping"),
+    ):
+        pages = pulled(connected(peer))
     assert rows_of(pages)["bill_runs"][("BR-1",)]["status"] == "pending"
     said = [(remark.kind, remark.id, remark.reason) for page in pages for remark in page.remarks]
     assert said == [("charges", "odd/EUR", "it charges by By Moon, which is not known")]
