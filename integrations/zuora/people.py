@@ -25,6 +25,7 @@ _STATUS = {
     "suspended": "paused",
     "expired": "ended",
 }
+_BY_DAY = frozenset({"", "defaultfromcustomer", "specificdayofmonth"})
 _USAGE = {"processed": "processed", "pending": "pending", "importing": "pending", "error": "rejected"}
 
 
@@ -85,10 +86,10 @@ def subscription_rows(subscription: Object, zone: ZoneInfo) -> Rows:
     status = known(word(subscription.get("status")), _STATUS, "active")
     if word(subscription.get("status")) == "cancelled":
         status = "canceled" if left and changed and left > changed else "ended"
-    code, plan_id = (
-        coded(subscription),
-        nested(next(iter(entries(subscription.get("ratePlans"))), None), "productRatePlanId"),
-    )
+    code, account = coded(subscription), subscription.get("account")
+    lasting = (plan for plan in entries(subscription.get("ratePlans")) if recurs(entries(plan.get("ratePlanCharges"))))
+    plan_id = nested(next(lasting, None), "productRatePlanId")
+    by_hand = nested(account, "autoPay") is False
     over = left or at(subscription.get("subscriptionEndDate"), zone)
     row: Row = {
         "subscription_id": needed(subscription.get("name"), "number"),
@@ -100,23 +101,23 @@ def subscription_rows(subscription: Object, zone: ZoneInfo) -> Rows:
         "cancel_at": left if status == "canceled" else None,
         "canceled_at": changed if status == "canceled" else None,
         "ended_at": over if status == "ended" else None,
-        "billing_anchor": _anchor(started, charges, subscription, zone),
+        "billing_anchor": _anchor(started, charges, account, zone),
         "cadence": every,
         "timezone": zone.key,
-        "collection_method": "send_invoice"
-        if nested(subscription, "account", "autoPay") is False
-        else "charge_automatically",
+        "collection_method": "send_invoice" if by_hand else "charge_automatically",
     }
     return {"subscriptions": [row]}
 
 
-def _anchor(started: datetime, charges: list[Object], subscription: Object, zone: ZoneInfo) -> datetime:
-    """Where periods are counted from: the last bill cycle day up to the start, or the start where none is stated."""
-    stated = next((charge["billCycleDay"] for charge in charges if charge.get("billCycleDay")), None)
-    day = int(stated or nested(subscription, "account", "billCycleDay") or 0)
+def _anchor(started: datetime, charges: list[Object], account: object, zone: ZoneInfo) -> datetime:
+    """Where periods are counted from: the last bill cycle day up to the start, or the start where that sets the day."""
+    charge = next((each for each in charges if word(each.get("chargeType")) == "recurring"), charges[0])
+    if word(charge.get("billCycleType")) not in _BY_DAY:
+        return started
     local = started.astimezone(zone)
-    back = (local - timedelta(days=n) for n in range(62)) if 0 < day <= 31 else iter([local])
-    return next((found for found in back if found.day == day or not day), local).astimezone(UTC)
+    day = int(charge.get("billCycleDay") or nested(account, "billCycleDay") or local.day)
+    back = (local - timedelta(days=n) for n in range(62))
+    return next((found for found in back if found.day == day), local).astimezone(UTC)
 
 
 def item_rows(charge: Object, zone: ZoneInfo, proration: str, price_of: PriceOf) -> tuple[Charged, Rows]:

@@ -127,6 +127,18 @@ def test_an_odd_charge_costs_its_subscription_nothing_else(peer: Peer) -> None:
     assert [(remark.kind, remark.id) for remark in page.remarks] == [("charges", "C-99")]
 
 
+def test_a_credit_memo_that_is_applied_to_nothing_is_listed_until_it_is(peer: Peer) -> None:
+    with changed(peer, "credit-memos", "cn-1", "invoiceId", None):
+        pages = pulled(connected(peer))
+    said = [(remark.kind, remark.id, remark.reason) for page in pages for remark in page.remarks]
+    assert said == [("credit-memos", "cn-1", "it is applied to no invoice")]
+
+
+def test_a_memo_in_preparation_credits_nothing_yet(peer: Peer) -> None:
+    with changed(peer, "credit-memos", "cn-1", "status", "Draft"):
+        assert ("cn-1",) not in rows_of(pulled(connected(peer)))["credit_notes"]
+
+
 def test_check_says_what_is_wrong_and_never_the_secret(peer: Peer) -> None:
     assert connected(peer).check() is None
     wrong = str(connected(peer, key="secret-key").check())

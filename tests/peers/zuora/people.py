@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.peers.vendor import Object
 from tests.peers.zuora.catalog import terms
-from tests.peers.zuora.forms import ZONE, day, stamp
+from tests.peers.zuora.forms import day, stamp
 
 STATUS = {
     "scheduled": "Pending Activation",
@@ -17,6 +17,7 @@ STATUS = {
     "paused": "Suspended",
 }
 
+BILLED_ON = 15
 SIGNED = datetime(2026, 10, 1, 9, tzinfo=UTC)
 """When a subscription was made that has not begun."""
 
@@ -42,6 +43,7 @@ def account(row: Object) -> Object:
         "vATId": row["tax_ids"][0]["value"] if row["tax_ids"] else None,
         "creditBalance": row["credit_balance"] or 0,
         "unappliedBalance": 0,
+        "billCycleDay": BILLED_ON,
         "autoPay": row["customer_id"] != "kuwait",
         "billTo": {"country": row["country"], "workEmail": row["email"]},
         "defaultPaymentMethod": shown,
@@ -99,7 +101,9 @@ def _charge(item: Object, price: Object, row: Object, rows: dict[str, list[Objec
         "quantity": item["quantity"],
         "effectiveStartDate": day(item["active_from"]),
         "effectiveEndDate": day(item["active_to"]),
-        "billCycleDay": row["billing_anchor"].astimezone(ZONE).day,
+        "billCycleType": "SubscriptionStartDay"
+        if row["billing_anchor"] == row["started_at"]
+        else "DefaultFromCustomer",
         "ratePlanChargeTiers": stated.pop("tiers"),
         **stated,
     }
