@@ -22,11 +22,19 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 @click.argument("event", required=False)
 @click.option("--from", "start", type=INSTANT, help="From when on they happened; 31 days ago when left out.")
 @click.option("--to", "end", type=INSTANT, help="Until when; now when left out.")
+@click.option("--as-of", type=INSTANT, help="What was known then; now when left out.")
 @JSON
 @click.pass_obj
-def events(home: Opened, event: str | None, start: datetime | None, end: datetime | None, as_json: bool) -> None:
+def events(
+    home: Opened,
+    event: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
     """What became of usage events: which meter and line counted them, or why none did. With EVENT, of that one."""
-    now = home.clock()
+    now = as_of or home.clock()
     until = end or now
     since = start or (EVER if event else until - USUAL)
     warehouse = home.warehouse

@@ -79,15 +79,17 @@ class Client:
         headers: Mapping[str, str],
         body: bytes | str | None = None,
         classes: Iterable[str] = (),
+        repeatable: bool = False,
     ) -> Reply:
         """Sends a request until an answer counts: of the type expected, or an error that repeating cannot mend.
 
         After the last attempt the last answer is returned as it is, whatever it says. Raises UnreachableError when
-        there is none. `classes`: the classes of endpoint whose limits this request counts against.
+        there is none. `classes`: the classes of endpoint whose limits this request counts against. `repeatable`: doing
+        it twice does no harm, whatever its method says.
         """
         named = tuple(classes)
         until = self.pace.now() + self._retry.deadline
-        attempts = self._retry.attempts if _repeatable(method, headers) else 1
+        attempts = self._retry.attempts if repeatable or _repeatable(method, headers) else 1
         for attempt in range(1, attempts + 1):
             outcome = self._once(method, url, headers, body, named)
             if isinstance(outcome, Reply) and not _passing(outcome, self._expects):

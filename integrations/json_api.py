@@ -21,6 +21,10 @@ class GoneError(SourceError):
     """The object asked for is not there (any more)."""
 
 
+class KeyRefusedError(SourceError):
+    """The key is not one that the vendor takes (any more)."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """The JSON of an answer, decimals exact, and its instant by the vendor's own clock."""
@@ -80,7 +84,7 @@ class JsonApi:
 
     def _explained(self, path: str, reply: Reply) -> SourceError:
         if reply.status == 401:
-            return SourceError(
+            return KeyRefusedError(
                 f"{self.vendor} refused the key; set the variable that {self.key_setting} names to a valid one.",
                 permanent=True,
             )

@@ -19,6 +19,7 @@ CAN: Mapping[str, frozenset[str]] = {
     "chargebee": frozenset(),
     "lago": frozenset(LAGO),
     "openmeter": frozenset(),
+    "zuora": frozenset(),
 }
 """The verbs of each billing system that is read, in the order of the table."""
 
@@ -40,6 +41,10 @@ CANNOT: Mapping[str, Mapping[str, str]] = {
         "credit": "it has no credit notes",
         "pause": "a subscription cannot be paused",
         "ask_method": "payment methods belong to the payment provider",
+    },
+    "zuora": {
+        "hold": "no flag on one invoice: it stays a draft only where its bill run does not post by itself",
+        "release": "posting a draft makes it final at once",
     },
 }
 """Why a system cannot do a verb, where the reason is the system's own."""

@@ -26,7 +26,6 @@ from store.delivery_tables import Delivery
 from store.lake import LakeError
 from store.operational_tables import Job
 from store.warehouse import Warehouse
-from tests.operational_stores import engine, postgres_url, sqlite_engine, store_url  # noqa: F401 (fixtures)
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 CUSTOMER = {"currency": "USD", "status": "active", "created_at": NOW}
@@ -88,12 +87,12 @@ def opened(store: Engine, folder: Path) -> Iterator[Home]:
 
 
 @pytest.fixture
-def home(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Home]:  # noqa: F811
+def home(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Home]:
     with opened(sqlite_engine, tmp_path) as made:
         yield made
 
 
-def test_on_either_store_a_delivery_is_taken_once_and_applied(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+def test_on_either_store_a_delivery_is_taken_once_and_applied(engine: Engine, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as home:
         home.vendor.names = {"c1": "A"}
         assert [home.send("e1", "c1").refusal for _ in range(3)] == [None, Refusal.REPLAYED, Refusal.REPLAYED]

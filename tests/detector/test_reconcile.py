@@ -16,7 +16,6 @@ from integrations.catalogue import find
 from integrations.pages import Page
 from tests.integrations.pulling import lake, sync
 from tests.integrations.stripe_company import connected
-from tests.operational_stores import sqlite_engine  # noqa: F401 (a fixture)
 from tests.peers.stripe.process import Peer, running
 from tests.peers.stripe.sample import NOW, company
 
@@ -31,7 +30,7 @@ def peer() -> Iterator[Peer]:
 
 
 @pytest.fixture
-def setting(sqlite_engine: Engine, tmp_path: Path, peer: Peer) -> Iterator[Setting]:  # noqa: F811
+def setting(sqlite_engine: Engine, tmp_path: Path, peer: Peer) -> Iterator[Setting]:
     warehouse = lake(tmp_path)
     sync(warehouse, connected(peer))
     yield Setting(warehouse, sqlite_engine, lambda: NOW, "tests")

@@ -286,5 +286,5 @@ def test_what_still_waits_can_be_taken_back(engine: Engine) -> None:
 
 
 def test_a_job_of_another_kind_is_refused(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="use one of run, sync, event"):
+    with pytest.raises(ValueError, match="use one of run, sync, test, event, advise, ask"):
         asked(engine, "format the disk")

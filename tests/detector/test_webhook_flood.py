@@ -19,7 +19,6 @@ from store import operational
 from tests.integrations.delivering import SECRET, SENDERS, SETTINGS
 from tests.integrations.pulling import books, lake, sync
 from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, Vendor
-from tests.operational_stores import sqlite_engine  # noqa: F401 (a fixture)
 from tests.peers.stripe import process as stripe_process
 from tests.peers.stripe.sample import NOW, company
 from tests.peers.vendor import running
@@ -28,7 +27,7 @@ FLOOD = 2_000
 
 
 @pytest.fixture
-def setting(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Setting]:  # noqa: F811
+def setting(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Setting]:
     warehouse = lake(tmp_path)
     yield Setting(warehouse, sqlite_engine, lambda: datetime.now(UTC), "tests")
     warehouse.close()

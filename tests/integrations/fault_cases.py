@@ -17,7 +17,7 @@ from integrations.http_limits import Pace
 from tests.integrations import stripe_company
 from tests.integrations.fake_time import FakeTime
 from tests.integrations.stripe_company import differences, pulled, rows_of
-from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER
+from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, ZUORA
 from tests.peers.rows import NOW
 from tests.peers.stripe import process as stripe_process
 from tests.peers.stripe import sample as stripe_sample
@@ -58,7 +58,7 @@ ACCOUNTS = (
                 lambda peer, vendor=vendor, **more: vendor.connected(peer, page_size=vendor.few, **more),
                 vendor.company, path, path.removeprefix(vendor.base))
         for vendor, path in ((LAGO, "/api/v1/invoices"), (OPENMETER, "/api/v1/billing/invoices"),
-                             (CHARGEBEE, "/api/v2/invoices"))
+                             (CHARGEBEE, "/api/v2/invoices"), (ZUORA, "/object-query/invoices"))
     ),
 )  # fmt: skip
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.integrations.pulling import books, cut_everywhere, kept, pulled, sync
 from tests.integrations.stripe_company import differences, rows_of
-from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, Vendor
+from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, ZUORA, Vendor
 from tests.lakes import lake
 from tests.peers.stripe.process import Peer
 
 
-@pytest.fixture(scope="module", params=[LAGO, OPENMETER, CHARGEBEE], ids=lambda vendor: vendor.name)
+@pytest.fixture(scope="module", params=[LAGO, OPENMETER, CHARGEBEE, ZUORA], ids=lambda vendor: vendor.name)
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     chosen: Vendor = request.param
     return chosen

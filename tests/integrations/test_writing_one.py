@@ -110,7 +110,7 @@ def test_the_page_followed_literally_brings_the_vendors_records(
 
 
 def test_every_integration_is_found_by_its_place_and_says_what_it_can() -> None:
-    assert catalogue.kinds() == ["chargebee", "folder", "lago", "openmeter", "sql", "stripe"]
+    assert catalogue.kinds() == ["chargebee", "folder", "lago", "openmeter", "sql", "stripe", "zuora"]
     for kind in catalogue.kinds():
         told = str(catalogue.find(kind))
         assert told.startswith(f"{kind}: reads ")

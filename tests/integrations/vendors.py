@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations import chargebee, lago, openmeter
+from integrations import chargebee, lago, openmeter, zuora
 from integrations.http_limits import Pace
 from integrations.http_retry import Retry
 from tests.peers.chargebee import sample as chargebee_sample
@@ -14,6 +14,8 @@ from tests.peers.lago import sample as lago_sample
 from tests.peers.openmeter import sample as openmeter_sample
 from tests.peers.stripe.process import Peer
 from tests.peers.vendor import KEY
+from tests.peers.zuora import sample as zuora_sample
+from tests.peers.zuora.account import CLIENT
 
 
 @dataclass(frozen=True)
@@ -42,4 +44,8 @@ OPENMETER = Vendor("openmeter", openmeter.from_config, openmeter_sample.company,
 CHARGEBEE = Vendor(
     "chargebee", chargebee.from_config, chargebee_sample.company, chargebee.TABLES, "/api/v2", 2,
     {"webhook_password": "pw"},
+)  # fmt: skip
+ZUORA = Vendor(
+    "zuora", zuora.from_config, zuora_sample.company, zuora.TABLES, "", 2,
+    {"client_id": CLIENT, "timezone": "Europe/Berlin"},
 )  # fmt: skip

@@ -86,6 +86,8 @@ class Server:
             time.sleep(fault.seconds)
         with self._lock:
             try:
+                if request.path == "/oauth/token" and hasattr(self.account, "token"):
+                    return _json(self.account.token(request.form.to_dict(), KEY))
                 if not self.account.allowed({k.lower(): v for k, v in request.headers.items()}, KEY):
                     raise Refused(401, {"status": 401, "error": "Unauthorized"})
                 if any(request.path.endswith(path) for path in self.forbidden):
@@ -159,6 +161,10 @@ class Server:
     def control_set(self, list: str, key: str, id: str, fields: Object) -> None:
         """Fields of an object as they are said here, documented or not."""
         next(thing for thing in self.account.lists[list] if thing[key] == id).update(fields)
+
+    def control_get(self, list: str, key: str, id: str) -> Object:
+        """An object as it is."""
+        return next(thing for thing in self.account.lists[list] if thing[key] == id)
 
     def control_remove(self, list: str, key: str, id: str) -> None:
         """An object that is gone."""

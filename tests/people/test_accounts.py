@@ -17,9 +17,6 @@ from people.tokens import BadToken
 from store import operational
 from store.audit_tables import AuditEntry
 from store.people_tables import ApiToken, Person
-from tests.operational_stores import sqlite_engine
-
-__all__ = ["sqlite_engine"]
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"

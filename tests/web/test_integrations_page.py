@@ -94,7 +94,7 @@ def test_an_integration_that_is_not_configured_has_no_page(client: FlaskClient) 
 def test_before_the_first_one_is_connected_the_page_says_how(empty_company: Home) -> None:
     shown = text(get(empty_company.app().test_client(), "/integrations"))
     assert "Connect the first billing system" in shown
-    assert "chargebee, folder, lago, openmeter, sql, stripe" in shown
+    assert "chargebee, folder, lago, openmeter, sql, stripe, zuora" in shown
 
 
 def test_a_signal_that_rests_on_stale_data_says_so(many_signals: Home, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-KINDS = ("429", "500", "503", "409", "html502", "html200", "cut", "truncated", "slow", "403", "lost", "doubled")
+KINDS = ("401", "429", "500", "503", "409", "html502", "html200", "cut", "truncated", "slow", "403", "lost", "doubled")
 
 
 @dataclass
