@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
+from store import audit
 from store.operational_tables import Signal
 from store.team_tables import OperatorSetting
 
@@ -31,9 +32,11 @@ def hours(session: Session) -> Mapping[str, int]:
 def set_hours(session: Session, wanted: Mapping[str, str], *, actor: str, now: datetime) -> Mapping[str, int]:
     """Keep the hours of every severity. Raises BadHours when one is no whole number from 1 to LONGEST."""
     values = {severity: _hours(severity, wanted.get(severity, "")) for severity in HOURS}
+    before = dict(hours(session))
     kept = session.get(OperatorSetting, NAME) or OperatorSetting(name=NAME)
     kept.value, kept.changed_by, kept.changed_at = dict(values), actor, now
     session.add(kept)
+    audit.record(session, "team.hours", ("setting", NAME), actor=actor, now=now, before=before, after=values)
     return values
 
 

@@ -9,14 +9,16 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Integer, case, delete, func, select
+from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session
 
 from detector import triage
 from detector.due import HOURS, due_at, overdue
 from detector.overview import Total, totals_by
 from detector.triage import Change
+from store import audit
 from store.operational_tables import Signal
 from store.team_tables import AssignRule, TeamMember
 
@@ -101,15 +103,19 @@ def reassign(session: Session, who: str, to: str, *, actor: str, now: datetime) 
     return triage.assign(session, ids, to, actor=actor, now=now)
 
 
-def set_away(session: Session, name: str, until: datetime | None, cover: str | None) -> None:
+def set_away(
+    session: Session, name: str, until: datetime | None, cover: str | None, *, actor: str, now: datetime
+) -> None:
     """Keep a person in the team, present or away until an instant, and who stands in. Raises BadTeam without a name."""
     if not name:
         raise BadTeam("a person needs a name")
     if cover == name:
         raise BadTeam(f"{name} cannot stand in for {name}")
     member = session.get(TeamMember, name) or TeamMember(name=name)
+    before = _standing(member)
     member.away_until, member.cover = until, cover if until else None
     session.add(member)
+    audit.record(session, "team.person", ("person", name), actor=actor, now=now, before=before, after=_standing(member))
 
 
 def rules(session: Session) -> Sequence[AssignRule]:
@@ -121,12 +127,30 @@ def add_rule(session: Session, field: str, value: str, assignee: str, *, actor: 
     """Say who gets new signals of a kind. Raises BadTeam for an unknown field or an empty value or name."""
     if field not in FIELDS or not value or not assignee:
         raise BadTeam("say which signals, and who gets them")
-    session.add(AssignRule(field=field, value=value, assignee=assignee, made_by=actor, made_at=now))
+    rule = AssignRule(field=field, value=value, assignee=assignee, made_by=actor, made_at=now)
+    session.add(rule)
+    session.flush()
+    audit.record(session, "team.rule.added", _about(rule), actor=actor, now=now, after=_said(rule))
 
 
-def remove_rule(session: Session, number: int) -> None:
+def remove_rule(session: Session, number: int, *, actor: str, now: datetime) -> None:
     """Nobody gets such signals by themselves any more; those that are assigned stay so."""
-    session.execute(delete(AssignRule).where(AssignRule.id == number))
+    rule = session.get(AssignRule, number)
+    if rule is not None:
+        session.delete(rule)
+        audit.record(session, "team.rule.removed", _about(rule), actor=actor, now=now, before=_said(rule))
+
+
+def _standing(member: TeamMember) -> dict[str, Any]:
+    return {"away_until": member.away_until, "cover": member.cover}
+
+
+def _about(rule: AssignRule) -> tuple[str, str]:
+    return "assign_rule", str(rule.id)
+
+
+def _said(rule: AssignRule) -> dict[str, Any]:
+    return {"field": rule.field, "value": rule.value, "assignee": rule.assignee}
 
 
 def assign_new(session: Session, ids: Sequence[int], *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from store import audit
 from store.view_tables import SavedView
 
 MOST = 30
@@ -45,10 +46,13 @@ def save(
     view.query, view.shared, view.is_default, view.saved_at = query, shared, is_default, now
     session.add(view)
     session.flush()
+    if shared:
+        said = {"name": name, "query": query, "default": is_default}
+        audit.record(session, "view.shared", ("view", str(view.id)), actor=owner or "console", now=now, after=said)
     return view
 
 
-def remove(session: Session, view_id: int, *, who: str) -> SavedView:
+def remove(session: Session, view_id: int, *, who: str, now: datetime) -> SavedView:
     """Remove an own view, or one of the team's. Raises BadView when it is another person's, or gone."""
     view = session.get(SavedView, view_id)
     if view is None:
@@ -56,6 +60,9 @@ def remove(session: Session, view_id: int, *, who: str) -> SavedView:
     if view.owner != who and not view.shared:
         raise BadView(f"this view is {view.owner}'s own")
     session.execute(delete(SavedView).where(SavedView.id == view_id))
+    if view.shared:
+        said = {"name": view.name, "query": view.query, "owner": view.owner}
+        audit.record(session, "view.removed", ("view", str(view_id)), actor=who or "console", now=now, before=said)
     return view
 
 

@@ -65,7 +65,7 @@ def person() -> Response:
     name, cover, until = _name("name"), _name("cover") or None, _day("until")
 
     def deed(session: Session) -> tuple[str, str | None]:
-        team.set_away(session, name, until, cover)
+        team.set_away(session, name, until, cover, actor=preferences().actor, now=now())
         stands_in = f", and {cover} stands in" if cover and until else ""
         return f"{name} is away until {until:%Y-%m-%d}{stands_in}." if until else f"{name} is there.", None
 
@@ -89,7 +89,7 @@ def remove_rule(number: int) -> Response:
     """Take such a rule away."""
 
     def deed(session: Session) -> tuple[str, str | None]:
-        team.remove_rule(session, number)
+        team.remove_rule(session, number, actor=preferences().actor, now=now())
         return "The rule is gone; what is assigned stays so.", None
 
     return _do(deed)

@@ -53,7 +53,7 @@ def remove(number: int) -> Response:
     """Remove a view; the signals stay as they are."""
     try:
         with operational.writing(console().engine) as session:
-            view = views.remove(session, number, who=preferences().who)
+            view = views.remove(session, number, who=preferences().who, now=now())
     except BadView as bad:
         return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")
     return done(f"The view {view.name} is removed.")

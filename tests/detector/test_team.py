@@ -56,7 +56,7 @@ def test_what_was_closed_in_time_counts_for_thirty_days(four: Engine) -> None:
 def test_signals_are_handed_out_to_those_who_have_least_and_are_there(four: Engine) -> None:
     with operational.writing(four) as session:
         for name, until in (("Ana", None), ("Bob", None), ("Cid", day(30))):
-            team.set_away(session, name, until, None)
+            team.set_away(session, name, until, None, **ANA)
         triage.assign(session, [1], "Bob", **ANA)
         team.hand_out(session, **ANA)
     assert sorted(map(str, assignees(four))) == ["Ana", "Ana", "Bob", "Bob"]
@@ -83,7 +83,7 @@ def test_new_signals_go_to_whom_the_first_fitting_rule_names_or_who_stands_in(fo
     fold_run(four, day(1), found(1, 2, 3, 4, 5))
     assert assignees(four) == [None, None, None, None, "Bob"], "what is there already stays as it is"
     with operational.writing(four) as session:
-        team.set_away(session, "Bob", day(9), "Cid")
+        team.set_away(session, "Bob", day(9), "Cid", **ANA)
     fold_run(four, day(2), found(1, 2, 3, 4, 5, 6))
     fold_run(four, day(10), found(1, 2, 3, 4, 5, 6, 7))
     assert assignees(four)[5:] == ["Cid", "Bob"]

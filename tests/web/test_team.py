@@ -37,6 +37,9 @@ def test_deadlines_absence_and_rules_are_kept_and_mistakes_are_told(client: Flas
     assert "Category pricing Ana" in text(get(client, "/team"))
     act(client, "/team/rules/1/remove", "/team")
     assert "New signals belong to nobody" in text(get(client, "/team"))
+    audited = text(get(client, "/audit")).lower()
+    for action in ("team: hours", "team: person", "team: rule: added", "team: rule: removed"):
+        assert action in audited, "whatever is agreed on can be traced"
 
 
 def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -> None:
