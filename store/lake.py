@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import stamina
 
 ALIAS = "books"
 """The name under which the lake is attached: `books.customers`."""
@@ -80,6 +81,22 @@ def instance(
         con.close()
         raise LakeError(_why(catalog, snapshot, error)) from error
     return con
+
+
+def latest(con: duckdb.DuckDBPyConnection, alias: str) -> int:
+    """The id of the latest snapshot of the lake attached as `alias`; 0 before the first.
+
+    While another connection opens or closes the catalog, SQLite can call it malformed for a moment; what is still so
+    after a second is raised, as duckdb.Error.
+    """
+    for attempt in stamina.retry_context(on=_may_be_torn, attempts=8, timeout=2, wait_initial=0.02, wait_max=0.3):
+        with attempt:
+            row = con.execute(f"FROM ducklake_current_snapshot({text(alias)})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _may_be_torn(error: Exception) -> bool:
+    return isinstance(error, duckdb.Error) and "malformed" in str(error)
 
 
 def _attach(catalog: Catalog, data_path: str, snapshot: int | None, read_only: bool, alias: str) -> str:

@@ -17,7 +17,7 @@ from uuid import uuid4
 import duckdb
 
 from billing.books import BY_NAME, TABLES
-from store.lake import ALIAS, name, text
+from store.lake import ALIAS, latest, name, text
 from store.schema import columns
 
 LAKE = "lake"
@@ -87,19 +87,19 @@ class Near:
     def _refresh(self) -> None:
         """What was written since the last look is read in the lake, at one snapshot; new events join those copied."""
         with closing(self._instance().cursor()) as con:
-            latest = _latest(con)
-            if latest == self._snapshot:
+            newest = latest(con, LAKE)
+            if newest == self._snapshot:
                 return
             copied = set(self._copied)
             with _transaction(con):
                 for table in self._touched():
-                    if not (table == EVENTS and table in copied and self._adds(con, latest)):
+                    if not (table == EVENTS and table in copied and self._adds(con, newest)):
                         if table in copied:
                             con.execute(f"DROP TABLE {ALIAS}.{name(table)}")
                         copied.discard(table)
-                        lies = f"SELECT * FROM {_at(table, latest)}"
+                        lies = f"SELECT * FROM {_at(table, newest)}"
                         con.execute(f"CREATE OR REPLACE VIEW {ALIAS}.{name(table)} AS {lies}")
-            self._snapshot, self._copied = latest, copied
+            self._snapshot, self._copied = newest, copied
 
     def _touched(self) -> set[str]:
         every = {table.name for table in TABLES}
@@ -137,11 +137,6 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):
             con.rollback()
         raise
-
-
-def _latest(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute(f"FROM ducklake_current_snapshot('{LAKE}')").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _rows(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -17,7 +17,7 @@ import duckdb
 from billing.books import BY_NAME, TABLES
 from billing.dialects import Dialect
 from store.cursors import Cursors, move, read
-from store.lake import ALIAS, Catalog, instance, name, text
+from store.lake import ALIAS, Catalog, instance, latest, name, text
 from store.near import LAKE, Near
 from store.rows import Row, arrow
 from store.schema import statements
@@ -100,8 +100,7 @@ class Warehouse:
     def snapshot(self) -> int:
         """The id of the latest snapshot. Every commit that changed something made one."""
         with closing(self.connect()) as con:
-            row = con.execute(f"FROM ducklake_current_snapshot('{ALIAS}')").fetchone()
-        return int(row[0]) if row else 0
+            return latest(con, ALIAS)
 
     def snapshots(self) -> list[tuple[int, datetime]]:
         """Every snapshot since the first that brought rows, oldest first, with the instant at which it was made."""
