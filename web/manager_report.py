@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
@@ -10,6 +10,7 @@ from detector import manager_report
 from detector.inbox import BadFilter
 from detector.manager_report import Report
 from store import operational
+from web import agreed
 from web.console import console, now
 from web.moments import duration
 from web.pages import show
@@ -38,6 +39,7 @@ def shown() -> tuple[str, int]:
         took=lambda span: duration(span) if span is not None else None,
         before=_beside(report.start - timedelta(days=1), name),
         after=_beside(report.end, name) if report.end <= now() else None,
+        whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
 
 
@@ -54,7 +56,7 @@ def sheet() -> Response:
 
 def _report() -> tuple[str, Report]:
     """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
-    name = request.args.get("period") or f"{now():%Y-%m}"
+    name = request.args.get("period") or f"{now().astimezone(agreed.zone()):%Y-%m}"
     start, end = _span(name)
     with operational.reading(console().engine) as session:
         report = manager_report.report(session, start, end)
@@ -63,11 +65,12 @@ def _report() -> tuple[str, Report]:
 
 
 def _span(name: str) -> tuple[datetime, datetime]:
+    """The month, or the year that begins in it, by the calendar of the settings."""
     try:
         if len(name) == 4:
-            year = datetime.strptime(name, "%Y").replace(tzinfo=UTC)
-            return year, year.replace(year=year.year + 1)
-        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+            first = datetime.strptime(name, "%Y").replace(month=agreed.year_begins(), tzinfo=agreed.zone())
+            return first, first.replace(year=first.year + 1)
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=agreed.zone())
         return month, (month + timedelta(days=32)).replace(day=1)
     except ValueError:
         raise BadFilter(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
@@ -75,4 +78,9 @@ def _span(name: str) -> tuple[datetime, datetime]:
 
 def _beside(day: datetime, name: str) -> str:
     """The period of the same length that holds the day."""
-    return f"{day:%Y}" if len(name) == 4 else f"{day:%Y-%m}"
+    return f"{_year_of(day)}" if len(name) == 4 else f"{day:%Y-%m}"
+
+
+def _year_of(day: datetime) -> int:
+    """The year of the reports that holds the day: that in which it begins."""
+    return day.year if day.month >= agreed.year_begins() else day.year - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, request
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, scoreboard
 from store import operational
 from store.operational_tables import Signal
+from web import agreed
 from web.console import console, now
 from web.moments import duration
 from web.pages import show
@@ -44,7 +45,8 @@ def shown() -> tuple[str, int]:
     days, name = request.args.get("days", USUAL), request.args.get("show", "")
     if days not in SPANS or name not in ("", *TITLES):
         abort(404, description="There is no such number on the scoreboard, or no such stretch of time.")
-    until = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+    today = now().astimezone(agreed.zone())
+    until = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     since = until - timedelta(days=int(days))
     with operational.reading(console().engine) as session:
         found = scoreboard(session, since, until)

@@ -16,7 +16,7 @@ from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
 from store.people_tables import Person
-from web import addresses, figures, freshness, moments
+from web import addresses, agreed, figures, freshness, moments
 from web.console import console, now
 from web.data import written
 from web.icons import icon
@@ -67,6 +67,8 @@ def install(app: Flask) -> None:
         outside=outside,
         amount=lambda text: Decimal(text or 0),
         stamp=datetime.fromisoformat,
+        severity_word=agreed.severity_word,
+        severity_meaning=agreed.severity_meaning,
     )
     app.jinja_env.globals.update(
         icon=icon,

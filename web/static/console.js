@@ -241,5 +241,8 @@ const listen = () => all("[data-stream]").forEach((answer) => {
 addEventListener("beforeprint", () => all("main details").forEach((fold) => (fold.open = true)));
 addEventListener("pageshow", () => { tally(); showTrail(); });
 
+const here = one(".bar nav > [aria-current]"); // in a narrow bar, the place one is at is in view
+if (here) here.parentElement.scrollLeft = here.offsetLeft - 80;
+
 const refresh = () => { remember(); tally(); showTrail(); listen(); };
 refresh();
