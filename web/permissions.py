@@ -51,6 +51,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "signals.listed": READ,
     "signal.shown": READ,
     "signal.peeked": READ,
+    "pack.shown": READ,
     "exports.sheet": READ,
     "exports.document": READ,
     "views.save": READ,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask, g, request
 from markupsafe import Markup, escape
 from sqlalchemy import CompoundSelect, select, union
 
@@ -87,6 +87,7 @@ def install(app: Flask) -> None:
         checked=checked,
         systems=SYSTEMS,
         preferences=preferences,
+        unfolded=unfolded,
     )
 
 
@@ -133,6 +134,11 @@ def troubles() -> int:
         with operational.reading(console().engine) as session:
             g.troubles = sum(load.status == "failed" for load in freshness.latest_loads(session))
     return int(g.troubles)
+
+
+def unfolded() -> Markup:
+    """What opens a fold from the start: on the page that is made for paper, nothing is folded away."""
+    return Markup(" open") if request.endpoint == "pack.shown" else Markup("")
 
 
 def checked() -> int:

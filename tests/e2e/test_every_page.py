@@ -96,7 +96,7 @@ def test_hostile_names_endless_words_and_huge_amounts(
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("address", [*MAIN, *OTHERS[:4]])
+@pytest.mark.parametrize("address", [*MAIN, *OTHERS[:4], "/signals/SIG-1/pack"])
 def test_nothing_is_wider_than_320_pixels(
     open_browser: Window, serve: Serve, example_company: Home, address: str
 ) -> None:

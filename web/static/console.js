@@ -238,6 +238,7 @@ const listen = () => all("[data-stream]").forEach((answer) => {
 });
 
 // Paper shows everything.
+all("[data-print]").forEach((button) => { button.hidden = false; button.onclick = () => print(); });
 addEventListener("beforeprint", () => all("main details").forEach((fold) => (fold.open = true)));
 addEventListener("pageshow", () => { tally(); showTrail(); });
 
