@@ -47,6 +47,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "settings.review": Permission.SETTINGS,
     "settings.save": Permission.SETTINGS,
     "preferences.save": PUBLIC,
+    "preferences.tour": READ,
     "signals.start": READ,
     "signals.listed": READ,
     "signal.shown": READ,

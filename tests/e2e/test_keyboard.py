@@ -203,3 +203,15 @@ def test_two_signals_are_merged_and_split_by_keyboard(page: Page, serve: Serve, 
     expect(page.locator("#signals tbody tr")).to_have_count(before - 1)
     page.keyboard.press("z")
     expect(page.locator("#signals tbody tr")).to_have_count(before)
+
+
+def test_the_first_steps_are_read_and_put_away_by_keyboard(inbox: Page) -> None:
+    for _ in range(30):
+        inbox.keyboard.press("Tab")
+        if inbox.evaluate("document.activeElement.textContent") == "Got it":
+            break
+    assert violations(inbox) == []
+    inbox.keyboard.press("Enter")
+    expect(inbox.locator("#tour")).to_have_count(0)
+    inbox.reload()
+    expect(inbox.locator("#tour")).to_have_count(0)

@@ -108,7 +108,7 @@ const act = (key) => {
   press(key);
 };
 const follow = (selector) => one(selector)?.click();
-const go = { s: "/signals", r: "/rules", d: "/data", u: "/runs", e: "/reports/manager", t: "/team" };
+const go = { s: "/signals", r: "/rules", d: "/data", u: "/runs", e: "/reports/manager", t: "/team", b: "/bill-runs", i: "/integrations", n: "/notifications" };
 // A look at the row beside the list; it follows the focus while it is open.
 const peek = () => one("#peek");
 const look = () => {
