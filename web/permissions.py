@@ -117,6 +117,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "integrations.backfill": Permission.INTEGRATIONS,
     "integrations.retry": Permission.INTEGRATIONS,
     "customer.shown": READ,
+    "customer.statement": READ,
     "subscription.shown": READ,
     "invoice.shown": READ,
     "usage.shown": READ,
