@@ -38,6 +38,7 @@ def shown() -> tuple[str, int]:
         signals=report.signals[listed][:LISTED] if listed else (),
         took=lambda span: duration(span) if span is not None else None,
         before=_beside(report.start - timedelta(days=1), name),
+        earlier=_earlier(report, name) if request.args.get("compare") else None,
         after=_beside(report.end, name) if report.end <= now() else None,
         whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
@@ -74,6 +75,15 @@ def _span(name: str) -> tuple[datetime, datetime]:
         return month, (month + timedelta(days=32)).replace(day=1)
     except ValueError:
         raise BadFilter(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
+
+
+def _earlier(report: Report, name: str) -> Report:
+    """The report of the period before, of the same length."""
+    start, end = _span(_beside(report.start - timedelta(days=1), name))
+    with operational.reading(console().engine) as session:
+        earlier = manager_report.report(session, start, end)
+        session.expunge_all()
+    return earlier
 
 
 def _beside(day: datetime, name: str) -> str:

@@ -89,7 +89,7 @@ def install(app: Flask) -> None:
         preferences=preferences,
         unfolded=unfolded,
         means=meanings.means,
-        meanings=meanings.told,
+        words_here=meanings.told,
     )
 
 
