@@ -67,6 +67,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "manager_report.sheet": BULK,
     "notifications.shown": READ,
     "notifications.read": READ,
+    "notifications.mute": READ,
     "signal.worked_out": READ,
     "triage.act": ACT,
     "triage.undo": ACT,

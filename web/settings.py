@@ -88,7 +88,8 @@ def _form(
     status: int = 200,
     problems: Mapping[tuple[str, str], str] | None = None,
 ) -> tuple[str, int]:
-    last = select(OperatorSetting).order_by(OperatorSetting.changed_at.desc()).limit(1)
+    ours = OperatorSetting.name.in_(operator_settings.BY_NAME)
+    last = select(OperatorSetting).where(ours).order_by(OperatorSetting.changed_at.desc()).limit(1)
     stated = sorted(console().stated, key=lambda each: each.section)
     return show(
         "settings.html",

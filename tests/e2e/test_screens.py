@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import Serve
 from tests.web.company import Home, example_home
+from web.preferences import COOKIE
 
 FOLDER = os.environ.get("TRUEUP_SCREENS", "docs/screens")
 pytestmark = [pytest.mark.e2e, pytest.mark.screens]
@@ -21,8 +23,15 @@ def larger_company(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return example_home(tmp_path_factory.mktemp("larger"), customers=120, events_per_customer=1500)
 
 
+def at_home(page: Page, address: str) -> None:
+    """The first steps were read in this browser long ago."""
+    cookie = {"name": COOKIE, "value": "tour=done", "url": "{0.scheme}://{0.netloc}".format(urlsplit(address))}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
+
+
 def shoot(page: Page, address: str, name: str, *, whole: bool = True) -> None:
     """One screenshot, of the whole page unless it is about what is on the screen."""
+    at_home(page, address)
     page.goto(address)
     page.locator(".waiting").wait_for(state="detached")
     page.reload()  # now the font is in the cache, and the working on its shelf
@@ -62,6 +71,12 @@ def test_screens(open_browser: Window, serve: Serve, larger_company: Home, look:
     ):
         if name == "tier-mode" or look == "light":
             shoot(page, address_of(page, base, code), f"signal-{name}-{look}")
+    page.goto(address_of(page, base, "TU-19"))
+    pack = page.get_by_role("link", name="Evidence pack").get_attribute("href")
+    shoot(page, f"{base}{pack}", f"pack-{look}", whole=False)
+    shoot(page, f"{base}/settings", f"settings-{look}", whole=False)
+    shoot(page, f"{base}/scoreboard", f"scoreboard-{look}", whole=False)
+    shoot(page, f"{base}/runs", f"runs-{look}", whole=False)
     shoot(page, f"{base}/rules", f"rules-{look}", whole=False)
     shoot(page, f"{base}/data", f"data-{look}", whole=False)
 
@@ -69,6 +84,9 @@ def test_screens(open_browser: Window, serve: Serve, larger_company: Home, look:
 def test_screens_of_triage(open_browser: Window, serve: Serve, larger_company: Home) -> None:
     page = open_browser()
     base = serve(larger_company)
+    page.goto(f"{base}/signals")
+    picture(page, "inbox-first-steps-light")
+    at_home(page, base)
     page.goto(f"{base}/signals")
     for key in ("j", "x", "j", "x", "j", "x"):
         page.keyboard.press(key)
@@ -132,6 +150,7 @@ def test_screens_of_records_and_of_nothing(
 def test_screens_of_the_team(open_browser: Window, serve: Serve, larger_company: Home, tmp_path: Path) -> None:
     page = open_browser()
     base = serve(larger_company.copy(tmp_path / "home"))
+    at_home(page, base)
     page.goto(f"{base}/team")
     for name in ("Ana Lind", "Bob Okafor", "Cid Marsh"):
         page.locator("#member").fill(name)
@@ -150,5 +169,5 @@ def test_screens_of_the_team(open_browser: Window, serve: Serve, larger_company:
     page.locator("#peek:popover-open").wait_for()
     picture(page, "inbox-peek-light")
     shoot(page, f"{base}/team", "team-light", whole=False)
-    shoot(page, f"{base}/reports/manager?period=2026-11&show=written_off", "report-light", whole=False)
+    shoot(page, f"{base}/reports/manager?period=2026-11&show=written_off&compare=before", "report-light", whole=False)
     shoot(page, f"{base}/notifications", "notifications-light", whole=False)

@@ -77,3 +77,27 @@ def test_a_broken_source_is_a_notification_for_everybody(hostile_company: Home) 
     shown = text(get(hostile_company.app().test_client(), "/notifications"))
     assert "Sync broken files 5 min ago usage.csv row 3" in shown
     assert "Say your name in the preferences" in shown
+
+
+def test_a_rule_or_cause_is_muted_for_a_while_but_never_who_speaks_to_one(home: Home) -> None:
+    ana, bob = home.app().test_client(), home.app().test_client()
+    act(ana, "/preferences", who="Ana")
+    act(bob, "/preferences", who="Bob")
+    act(bob, "/signals/act", deed="assign", id="1", assignee="Ana")
+    html = get(ana, "/notifications")
+    what = re.findall(r'<option value="(rule \w+|cause [^"]+)"', html)
+    assert len(what) == 2
+    act(ana, "/notifications/mute", "/notifications", what=what[1], days="7")
+    html = get(ana, "/notifications")
+    assert Page(html).problems == []
+    assert "gave you SIG-1" not in text(html)
+    assert "cause, until 28 Nov 2026 09:30 UTC" in text(html)
+    act(bob, "/signals/act", deed="comment", id="1", comment="@Ana this one is urgent")
+    assert "@Ana this one is urgent" in text(get(ana, "/notifications"))
+    act(bob, "/signals/act", deed="assign", id="1", assignee="Bob")
+    act(ana, "/notifications/mute", "/notifications", what=what[1], days="400")
+    assert "no such length of time" in text(get(ana, "/notifications"))
+    act(bob, "/signals/act", deed="assign", id="1", assignee="Ana")
+    act(ana, "/notifications/mute", "/notifications", what=what[1])
+    assert "gave you SIG-1" in text(get(ana, "/notifications"))
+    assert "Muted for you alone" not in text(get(ana, "/notifications"))
