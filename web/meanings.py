@@ -119,7 +119,7 @@ MEANINGS: Mapping[str, str] = {
     "rules:Run": "The number of the run, which signals name too.",
     "rule_trials:Records": "How many records they would name.",
     "scores:Signals": "How many signals the number counts; each leads to its list.",
-    "signals:Records": "How many records of the books it names; after \u00d7, in how many runs it was found.",
+    "signals:Records": "How many records of the books it names; after \u00d7, how many runs brought something new.",
     "unusual:Why": "Why the model is in force, or is not.",
     "usage:Source": "What sent the event.",
     "usage:Status": "Of an event, whether it was counted or why not; of a line, how far its invoice is.",
