@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from integrations.lago.writes import REQUESTS as LAGO
-from integrations.stripe.writes import REQUESTS as STRIPE
+from integrations.stripe.deeds import REQUESTS as STRIPE
 from remediation.actions import kinds
 
 YET = "not yet: there it is work of people"
@@ -49,8 +49,15 @@ CANNOT: Mapping[str, Mapping[str, str]] = {
 }
 """Why a system cannot do a verb, where the reason is the system's own."""
 
+PARTLY: Mapping[str, Mapping[str, str]] = {}
+"""By system and action, for which records an action works where it does not for all."""
+
 IRREVERSIBLE: Mapping[str, str] = {
+    "cancel_usage": "usage that was taken back can only be reported anew",
+    "correct_usage": "reported usage can be taken back for a day only",
     "credit_note": "a credit that was used is gone",
+    "end_discount": "a discount is given anew only by its coupon",
+    "request_tax_id": "the link runs out by itself",
     "request_payment_method": "the link runs out by itself",
     "resend_usage": "reported usage can be taken back for a day only",
     "retry_payment": "a charge can only be refunded",
@@ -70,10 +77,13 @@ def table() -> str:
 def _cells(name: str) -> Iterator[str]:
     kind = kinds()[name]
     for system, verbs in CAN.items():
-        if kind.needs is None:
+        if not kind.needs:
             yield "any: nothing is written there"
+        elif kind.needs[0] in verbs:
+            yield "yes"
         else:
-            yield "yes" if kind.needs in verbs else CANNOT.get(system, {}).get(kind.needs, YET)
+            others = any(verb in verbs for verb in kind.needs)
+            yield PARTLY[system][name] if others else CANNOT.get(system, {}).get(kind.needs[0], YET)
     if kind.reverse is not None:
         yield f"`trueup actions reverse`: {(kind.reverse.__doc__ or '').strip().rstrip('.').lower()}"
     else:

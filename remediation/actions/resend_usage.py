@@ -57,6 +57,8 @@ def _deed(row: Row, customer: str) -> Deed:
     about = {
         "event_name": row["event_type"],
         "customer": customer,
+        "subject": row["subject"],
+        "properties": row["properties"],
         "value": text(row["value"]),
         "time": text(row["time"]),
     }
