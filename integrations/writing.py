@@ -53,6 +53,8 @@ VERBS: Mapping[str, str] = {
     "undiscount": "end a discount, from now on",
     "report": "report usage that was refused, or never came",
     "report_less": "report usage below nothing, against what was recorded too much",
+    "record": "record a usage of one item, above nothing",
+    "ingest": "send a usage event with its content, as its sender would",
     "unreport": "take reported usage back that is not billed yet",
     "ask_method": "make a link under which a customer adds a payment method",
     "ask_tax_id": "make a link under which a customer adds its tax number",
@@ -84,7 +86,8 @@ class Receipt:
 
     def as_json(self) -> dict[str, Any]:
         """The receipt as the journal keeps it."""
-        return {"id": self.id, "says": dict(self.says)}
+        said = {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in self.says.items()}
+        return {"id": self.id, "says": said}
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,11 @@ def _step(remedy: Remedy, action: Action, deed: Deed, key: str, before: Mapping[
 
 
 def _call(remedy: Remedy, action: Action, writes: Writes, deed: Deed, key: str) -> tuple[str, str] | None:
-    _write_down(remedy, action, CALLING, key, request=writes.request(deed).as_json())
+    try:
+        request = writes.request(deed).as_json()
+    except ValueError as error:  # it cannot be said in the other side's words, so nothing is sent
+        return "failed", str(error)
+    _write_down(remedy, action, CALLING, key, request=request)
     try:
         receipt = writes.send(deed, key)
     except UnclearError as error:

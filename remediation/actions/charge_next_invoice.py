@@ -78,4 +78,6 @@ def live(case: Case, id: object) -> str | None:
 def reverse(plan: Mapping[str, Any], receipts: Sequence[Mapping[str, Any]]) -> list[Deed]:
     """Take the charge back, as long as no invoice has it."""
     pairs = zip(plan["deeds"], receipts, strict=True)
-    return [Deed("uncharge", "customer", deed["id"], {"made": receipt["id"]}) for deed, receipt in pairs]
+    return [
+        Deed("uncharge", "customer", deed["id"], {**deed["about"], "made": receipt["id"]}) for deed, receipt in pairs
+    ]

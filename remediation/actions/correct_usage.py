@@ -15,7 +15,8 @@ from store.action_tables import DONE
 from store.operational_tables import StoredFinding
 
 PHASE = "downstream"
-NEEDS = ("report", "report_less")
+NEEDS = ("report", "report_less", "record", "ingest")
+"""A value above or below nothing, a usage of the item, or an event with its content, which may be less than nothing."""
 
 CODES = {"TU-13"}
 """Faults that say that billing recorded another usage than the events come to."""
@@ -40,8 +41,8 @@ def plan(case: Case) -> Iterator[Plan]:
         id = f"{item['item_id']}@{text(finding.period_start)}"
         if at is None or subject is None or _issued(case, finding) or id in done:
             continue
-        verb = "report" if delta > 0 else "report_less"
-        if not case.able(verb):
+        verb = _verb(case, delta, meter["value_property"])
+        if verb is None:
             continue
         about = {
             "event_name": meter["event_type"],
@@ -50,7 +51,7 @@ def plan(case: Case) -> Iterator[Plan]:
             "subscription": item["subscription_id"],
             "item": item["item_id"],
             "price": item["price_id"],
-            "property": meter["value_property"],
+            "properties": {_field(meter["value_property"]): digits(delta)} if meter["value_property"] else None,
             "value": digits(delta),
             "time": at,
         }
@@ -68,6 +69,19 @@ def plan(case: Case) -> Iterator[Plan]:
             "first.",
             deeds=(Deed(verb, "usage_event", f"correction-{case.signal.id}-{id}", about),),
         )
+
+
+def _verb(case: Case, delta: Decimal, property: str | None) -> str | None:
+    verb = "report" if delta > 0 else "report_less"
+    if case.able(verb):
+        return verb
+    if delta > 0 and case.able("record"):
+        return "record"
+    return "ingest" if case.able("ingest") and property and "." not in _field(property) else None
+
+
+def _field(property: str) -> str:
+    return property.removeprefix("$.")
 
 
 def _missing(finding: StoredFinding) -> Decimal:
