@@ -52,6 +52,7 @@ class Approvals:
     """
 
     limit: Mapping[str, Decimal] = field(default_factory=dict)
+    most: int = 25  # actions that one decision may cover
 
     def takes_two(self, action: Action, own: Mapping[str, Decimal] | None) -> bool:
         """Whether the action moves more than one person may decide; `own`: their limits, None without an account."""
