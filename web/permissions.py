@@ -68,6 +68,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "triage.undo": ACT,
     "repair.ask": ACT,
     "repair.decide": ACT,
+    "repair.decide_many": ACT,
     "repair.shown": READ,
     "asking.ask": ACT,
     "asking.answered": READ,

@@ -99,6 +99,7 @@ LISTS: dict[str, Listed] = {
         "invoice", "invoice_list", {**_CREATED, **_CUSTOMER, **_STATUS, "subscription": _of_subscription}
     ),
     "credit_notes": Listed("credit_note", "credit_note_list", {**_CREATED, **_CUSTOMER, "invoice": _equal("invoice")}),
+    "invoiceitems": Listed("invoiceitem", "invoice_item_list", {**_CREATED, **_CUSTOMER, "invoice": _equal("invoice")}),
     "invoice_payments": Listed(
         "invoice_payment",
         "invoice_payment_list",
