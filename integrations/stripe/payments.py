@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from integrations.stripe.amounts import UnreadableError, currency, decimal, moment, money
 from integrations.stripe.metadata import PREFIX, stated
 from integrations.stripe.objects import Object, Row, Rows, ident, known, link, needed, nested
@@ -45,6 +47,23 @@ def intent_rows(intent: Object) -> Rows:
     """
     said = (intent.get("metadata") or {}).get(f"{PREFIX}purpose")
     return {"payments": [_intent_row(intent, None)]} if said and said != "invoice" else {}
+
+
+def disputed(intent: Object) -> bool:
+    """Whether the last charge of a payment intent was ever disputed."""
+    return bool(nested(intent, "latest_charge", "disputed"))
+
+
+def undisputed(intent: Object, disputes: Iterable[Object]) -> Object:
+    """The payment intent without the mark of a dispute once all of its disputes ended for the company."""
+    found = list(disputes)
+    if not found or any(dispute.get("status") not in _OVER for dispute in found):
+        return intent
+    return {**intent, "latest_charge": {**intent["latest_charge"], "disputed": False}}
+
+
+_OVER = frozenset({"won", "warning_closed", "prevented"})
+"""States of a dispute after which the payment is the company's again."""
 
 
 def _intent_row(intent: Object, invoice_id: str | None) -> Row:
