@@ -41,10 +41,12 @@ def invoice_payment_rows(linked: Object) -> Rows:
 
 
 def intent_rows(intent: Object) -> Rows:
-    """The row of `payments` for a payment intent without an invoice.
+    """The row of `payments` for a payment intent without an invoice, or with that which older versions name.
 
-    It is a payment for billing only when its metadata `trueup_purpose` says so; shops make others. None otherwise.
+    Without one it is a payment for billing only when its metadata `trueup_purpose` says so; shops make others.
     """
+    if intent.get("invoice"):
+        return {"payments": [_intent_row(intent, ident(intent["invoice"]))]}
     said = (intent.get("metadata") or {}).get(f"{PREFIX}purpose")
     return {"payments": [_intent_row(intent, None)]} if said and said != "invoice" else {}
 
