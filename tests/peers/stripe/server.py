@@ -18,7 +18,7 @@ from tests.peers.stripe.account import Account, real_clock
 from tests.peers.stripe.books import HELD, typed
 from tests.peers.stripe.faults import Fault, Faults
 from tests.peers.stripe.lists import LISTS, WITHIN, Query, RequestError, expanded, missing, page, page_within
-from tests.peers.stripe.shapes import Object
+from tests.peers.stripe.shapes import Object, shaped
 
 CONTROL = "/_control/"
 
@@ -214,6 +214,12 @@ class Server:
         """Time to go by."""
         self.offset += timedelta(seconds=seconds)
         return {"now": self.clock().isoformat()}
+
+    def control_put(self, kind: str, fields: Object, announce: bool = True) -> Object:
+        """An object of a kind with these fields, as new or in place of the one with its id."""
+        made = shaped(kind, **fields)
+        self.account.put(made, announce=announce)
+        return made
 
     def control_change(self, id: str, fields: Object, announce: bool = True) -> Object:
         """Fields of an object as they are said here, documented or not; `parts` replaces the list within it."""
