@@ -9,7 +9,7 @@ from functools import partial
 import click
 
 import config as configuration
-from detector import arrivals, deliveries, report, schedule, terminal, trials
+from detector import arrivals, deliveries, reconcile, report, schedule, terminal, trials
 from detector.background import Background
 from detector.connections import Configured
 from detector.delivering import Applying
@@ -127,7 +127,8 @@ def _background(home: Home) -> Background:
     """What the loop of `serve` works with."""
     syncs = {name: partial(_synced, home, name) for name in home.pulled}
     tests = {name: partial(_tested, home, name) for name in home.pulled}
-    return Background(home.setting, home.live, syncs, home.config.rhythms, tests)
+    compares = {name: partial(_compared, home, name) for name in home.pulled}
+    return Background(home.setting, home.live, syncs, home.config.rhythms, tests, compares)
 
 
 def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
@@ -138,6 +139,16 @@ def _tested(home: Home, name: str) -> str:
     if wrong := home.wrong(name):
         raise JobFailed(wrong)
     return "Everything that it fills can be read."
+
+
+def _compared(home: Home, name: str) -> str:
+    """The source beside the books, row by row; a difference is a failure that says where."""
+    tables = integration_of(home.pulled[name]).capabilities.reads
+    found = reconcile.reconcile(home.setting, home.integration(name), tables)
+    told = "; ".join(line.strip() for line in reconcile.compared_text(found))
+    if not all(each.agrees for each in found):
+        raise JobFailed(told)
+    return told
 
 
 def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:

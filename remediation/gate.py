@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -107,6 +107,19 @@ def standing(
         reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
         found.append(_draft(row, reasons, done.get(id, []), behind, now))
     return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
+
+
+def of_draft(
+    session: Session, row: Mapping[str, Any], limits: Mapping[str, timedelta | None], now: datetime
+) -> Draft | None:
+    """How one invoice stands, its row as the books have it, by what is known and how old that is; None for no draft."""
+    if row["status"] != "draft":
+        return None
+    zoned = {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+        for name, value in row.items()
+    }
+    return standing(session, [zoned], stale(session, limits, now), now)[0]
 
 
 def enforce(remedy: Remedy) -> list[Action]:

@@ -24,7 +24,7 @@ LISTED = 200
 @pages.get("/reports/manager")
 def shown() -> tuple[str, int]:
     """The report of `period` (2026-10 or 2026; this month without one); `show` lists what stands behind a number."""
-    name, report = _report()
+    name, report = of_address()
     listed = request.args.get("show", "")
     if listed and listed not in manager_report.KINDS:
         raise BadFilter(f"show cannot be {listed[:40]!r}; use one of {', '.join(manager_report.KINDS)}")
@@ -44,7 +44,7 @@ def shown() -> tuple[str, int]:
 @pages.get("/reports/manager.csv")
 def sheet() -> Response:
     """The numbers of the report, a row each."""
-    name, report = _report()
+    name, report = of_address()
     rows = [[each.kind, each.currency, each.exact, each.estimate, each.signals] for each in report.sums]
     rows += [
         [f"precision of {each.rule}", "", each.right, each.wrong, each.right + each.wrong] for each in report.precision
@@ -52,7 +52,7 @@ def sheet() -> Response:
     return csv_answer(f"report-{name}", ("what", "currency", "exact or right", "estimate or wrong", "signals"), rows)
 
 
-def _report() -> tuple[str, Report]:
+def of_address() -> tuple[str, Report]:
     """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
     name = request.args.get("period") or f"{now():%Y-%m}"
     start, end = _span(name)
