@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import click
-
 import config as configuration
 from detector import arrivals, deliveries, reconcile, report, schedule, terminal, trials
 from detector.background import Background
@@ -91,7 +89,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
 
 def announce(home: Home, url: str) -> None:
     """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
-    click.echo(url)
+    terminal.echo(url)
     with operational.writing(home.engine) as session:
         secret = invitations.first_run(session, now=home.clock())
     if secret:

@@ -79,7 +79,8 @@ class Draft:
 
 
 def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
-    """Every draft, or one, with what the gate says of it; what is blocked first, then by when it becomes final.
+    """Every draft, or one, or those of a bill run, with what the gate says of each; what is blocked first, then by
+    when it becomes final.
 
     Raises LakeError when the books cannot be read.
     """
@@ -251,7 +252,7 @@ def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[Stored
 def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
     names = ("integration", "invoice_id", "customer_id", "currency", "total", "finalizes_at", "auto_advance",
              "version_at")  # fmt: skip
-    where, values = ("AND invoice_id = ?", [invoice]) if invoice else ("", [])
+    where, values = ("AND (invoice_id = ? OR bill_run_id = ?)", [invoice, invoice]) if invoice else ("", [])
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
         query = f"SELECT {', '.join(names)} FROM books.invoices WHERE status = 'draft' {where}"
         rows = con.execute(query, values).fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
@@ -45,32 +45,20 @@ def shown() -> tuple[str, int]:
 def sheet() -> Response:
     """The numbers of the report, a row each."""
     name, report = of_address()
-    rows = [[each.kind, each.currency, each.exact, each.estimate, each.signals] for each in report.sums]
-    rows += [
-        [f"precision of {each.rule}", "", each.right, each.wrong, each.right + each.wrong] for each in report.precision
-    ]
-    return csv_answer(f"report-{name}", ("what", "currency", "exact or right", "estimate or wrong", "signals"), rows)
+    return csv_answer(f"report-{name}", manager_report.COLUMNS, manager_report.rows(report))
 
 
 def of_address() -> tuple[str, Report]:
     """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
     name = request.args.get("period") or f"{now():%Y-%m}"
-    start, end = _span(name)
+    try:
+        start, end = manager_report.span(name)
+    except ValueError as reason:
+        raise BadFilter(str(reason)) from None
     with operational.reading(console().engine) as session:
         report = manager_report.report(session, start, end)
         session.expunge_all()
     return name, report
-
-
-def _span(name: str) -> tuple[datetime, datetime]:
-    try:
-        if len(name) == 4:
-            year = datetime.strptime(name, "%Y").replace(tzinfo=UTC)
-            return year, year.replace(year=year.year + 1)
-        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
-        return month, (month + timedelta(days=32)).replace(day=1)
-    except ValueError:
-        raise BadFilter(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
 
 
 def _beside(day: datetime, name: str) -> str:

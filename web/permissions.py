@@ -157,6 +157,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "api.drafts": READ,
     "api.tables": READ,
     "api.score": READ,
+    "api.unusual": READ,
     "api.me": READ,
     "api.people": PEOPLE,
     "api.person": PEOPLE,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import Field
 
-from detector import inbox, shares
+from detector import inbox, shares, usage_budget, usage_labels
 from detector.detail import amount
 from detector.explain import UnknownLineError, explain
 from detector.explain_invoice import explain_invoice
@@ -22,6 +22,7 @@ from remediation import gate
 from remediation.scoreboard import scoreboard
 from store import operational
 from web import data, evidence, lookups, places, records, run_invoices, scores, terms, usage, usage_events
+from web import unusual as unusual_page
 from web.api import answers
 from web.api.answers import Answer
 from web.api.operations import Asked, Operation, operation, query
@@ -115,6 +116,24 @@ class Differences(Answer):
     of: Annotated[int, Field(description="How many lines the signal names; the first are worked out.")]
 
 
+class AtBudget(Answer):
+    """One budget of false alarms: from which score series are told, how many, how many of clean usage, and labels."""
+
+    budget: float
+    least: float
+    told: int
+    clean: float
+    faults: int
+    others: int
+
+
+class Unusual(Answer):
+    """What each budget of unusual usage comes to over the last months of the series."""
+
+    series_months: float
+    budgets: list[AtBudget]
+
+
 class RecordQuery(Asked):
     """Whose record is meant, where several integrations have one of that id, and from where on its invoices are."""
 
@@ -127,6 +146,12 @@ class ExplanationQuery(Asked):
 
     integration: str = ""
     set: Many
+
+
+class DifferencesQuery(Asked):
+    """How many lines are worked out."""
+
+    most: Annotated[int, Field(ge=1, le=20)] = 3
 
 
 class UsageQuery(Asked):
@@ -276,10 +301,16 @@ def line_explanation(id: str) -> Response:
 
 @operation(
     "/signals/<label>/diff",
-    Operation("Explain a signal", "Each line that is wrong: expected beside billed, tier by tier.", Differences),
+    Operation(
+        "Explain a signal",
+        "Each line that is wrong: expected beside billed, tier by tier.",
+        Differences,
+        query=DifferencesQuery,
+    ),
 )
 def signal_diff(label: str) -> Response:
     """Expected beside billed."""
+    asked = query(DifferencesQuery, request.args)
     with operational.reading(console().engine) as session:
         number = inbox.number(label)
         detail = inbox.signal(session, number) if number is not None else None
@@ -288,15 +319,11 @@ def signal_diff(label: str) -> Response:
         lines = dict.fromkeys(filter(None, (evidence.line_of(session, found) for found in detail.findings)))
     told: list[dict[str, Any]] = []
     with console().books() as books:
-        for line in list(lines)[:EXPLAINED]:
+        for line in list(lines)[: asked.most]:
             with suppress(UnknownLineError):
                 found = explain(books, line, detail.run.as_of, detail.signal.integration, console().warehouse.dialects)
                 told.append(found.as_json())
     return answer(200, {"lines": told, "of": len(lines)})
-
-
-EXPLAINED = 20
-"""Lines of one signal that are worked out at once."""
 
 
 @operation("/usage", Operation("Show usage", "The usage of an item by day, and its events.", Usage, query=UsageQuery,
@@ -365,6 +392,16 @@ def score() -> Response:
     since, until = scores.span(asked.days)
     with operational.reading(console().engine) as session:
         return answer(200, scoreboard(session, since, until).as_json())
+
+
+@operation("/unusual", Operation("Show the budget of unusual usage", "What each budget comes to.", Unusual))
+def unusual() -> Response:
+    """What each budget comes to."""
+    with operational.reading(console().engine) as session:
+        learned = usage_labels.learned(session, now())
+    found = unusual_page.standing_now(learned)
+    budgets = [vars(each) for each in usage_budget.at_budgets(found, learned)]
+    return answer(200, {"series_months": found.months, "budgets": budgets})
 
 
 def _money(found: Sequence[shares.Share]) -> list[dict[str, Any]]:
