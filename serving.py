@@ -6,10 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import click
-
 import config as configuration
-from detector import arrivals, deliveries, report, schedule, terminal, trials
+from detector import arrivals, deliveries, reconcile, report, schedule, terminal, trials
 from detector.background import Background
 from detector.connections import Configured
 from detector.delivering import Applying
@@ -91,7 +89,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
 
 def announce(home: Home, url: str) -> None:
     """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
-    click.echo(url)
+    terminal.echo(url)
     with operational.writing(home.engine) as session:
         secret = invitations.first_run(session, now=home.clock())
     if secret:
@@ -127,7 +125,8 @@ def _background(home: Home) -> Background:
     """What the loop of `serve` works with."""
     syncs = {name: partial(_synced, home, name) for name in home.pulled}
     tests = {name: partial(_tested, home, name) for name in home.pulled}
-    return Background(home.setting, home.live, syncs, home.config.rhythms, tests)
+    compares = {name: partial(_compared, home, name) for name in home.pulled}
+    return Background(home.setting, home.live, syncs, home.config.rhythms, tests, compares)
 
 
 def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
@@ -138,6 +137,16 @@ def _tested(home: Home, name: str) -> str:
     if wrong := home.wrong(name):
         raise JobFailed(wrong)
     return "Everything that it fills can be read."
+
+
+def _compared(home: Home, name: str) -> str:
+    """The source beside the books, row by row; a difference is a failure that says where."""
+    tables = integration_of(home.pulled[name]).capabilities.reads
+    found = reconcile.reconcile(home.setting, home.integration(name), tables)
+    told = "; ".join(line.strip() for line in reconcile.compared_text(found))
+    if not all(each.agrees for each in found):
+        raise JobFailed(told)
+    return told
 
 
 def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:

@@ -127,7 +127,7 @@ def _answer(scoring: Scoring, alarms: pd.DataFrame, budget: float, out: Path | N
             "highest": [_as_json(row) for row in alarms.to_dict("records")],
         })  # fmt: skip
         return
-    click.echo(
+    terminal.echo(
         f"{found.series:,} series, {found.rows:,} rows: {found.alarms:,} alarms in {found.alarmed_series:,} series "
         f"at {budget:g} per 1000 series-months" + (f"; every row in {out}" if out else "")
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -82,7 +82,8 @@ class Draft:
 
 
 def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
-    """Every draft, or one, with what the gate says of it; what is blocked first, then by when it becomes final.
+    """Every draft, or one, or those of a bill run, with what the gate says of each; what is blocked first, then by
+    when it becomes final.
 
     Raises LakeError when the books cannot be read.
     """
@@ -110,6 +111,19 @@ def standing(
         reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
         found.append(_draft(row, reasons, done.get(id, []), behind, now))
     return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
+
+
+def of_draft(
+    session: Session, row: Mapping[str, Any], limits: Mapping[str, timedelta | None], now: datetime
+) -> Draft | None:
+    """How one invoice stands, its row as the books have it, by what is known and how old that is; None for no draft."""
+    if row["status"] != "draft":
+        return None
+    zoned = {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+        for name, value in row.items()
+    }
+    return standing(session, [zoned], stale(session, limits, now), now)[0]
 
 
 def enforce(remedy: Remedy) -> list[Action]:
@@ -241,7 +255,7 @@ def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[Stored
 def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
     names = ("integration", "invoice_id", "customer_id", "currency", "total", "finalizes_at", "auto_advance",
              "version_at")  # fmt: skip
-    where, values = ("AND invoice_id = ?", [invoice]) if invoice else ("", [])
+    where, values = ("AND (invoice_id = ? OR bill_run_id = ?)", [invoice, invoice]) if invoice else ("", [])
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
         query = f"SELECT {', '.join(names)} FROM books.invoices WHERE status = 'draft' {where}"
         rows = con.execute(query, values).fetchall()

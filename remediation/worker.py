@@ -1,4 +1,5 @@
-"""What `trueup serve` does for remediation: advice that a page asked for, and what is approved, done and verified.
+"""What `trueup serve` does for remediation: advice that a page asked for, and what is approved, done and verified;
+what somebody asks to have applied again, verified or undone.
 
 A page never calls an outside system: an approval is a row, and this claims it. Safe beside other processes that do
 the same.
@@ -7,6 +8,7 @@ the same.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +35,40 @@ log = logging.getLogger("trueup")
 
 WORKER = "worker"
 
+DEEDS: Mapping[str, tuple[str, ...]] = {
+    "apply": ("approved", "failed", "parked"),
+    "verify": ("succeeded", "verified"),
+    "reverse": ("succeeded", "verified", "failed", "parked"),
+}
+"""What a worker does with an action when somebody asks, and the statuses in which that can be."""
+
 
 def ask(session: Session, signal_id: int, *, actor: str, now: datetime) -> Job:
     """Ask a worker for the advice on a signal; an equal request that still waits is returned instead."""
     job = requests.request(session, "advise", {"signal": signal_id}, actor=actor, now=now)
     job.about = f"SIG-{signal_id}"
+    return job
+
+
+def ask_deed(
+    session: Session, action_id: int, deed: str, *, actor: str, reason: str, again: bool = False, now: datetime
+) -> Job:
+    """Ask a worker to do one of DEEDS with an action: what needs the billing system, so no page does it.
+
+    Raises Refused for what its state or policy does not allow as far as can be seen here; UnknownAction.
+    """
+    action = life.get(session, action_id)
+    allowed = DEEDS[deed]
+    if action.status not in allowed:
+        raise Refused(f"{action.label} is {action.status}; to {deed} it, it has to be {' or '.join(allowed)}")
+    if action.status == "parked" and deed == "apply" and not again:
+        raise Refused(f"{action.label} is parked: it may have been done; look, and say that it was not (again)")
+    needs_word = deed == "reverse" or (deed == "verify" and life.by_word(action))
+    if needs_word and not " ".join(reason.split()):
+        raise Refused("a reason is needed")
+    args = {"action": action_id, "deed": deed, "actor": actor, "reason": reason, "again": again}
+    job = requests.request(session, "deed", args, actor=actor, now=now)
+    job.about = action.label
     return job
 
 
@@ -49,7 +80,7 @@ def latest(session: Session, signal_id: int) -> Job | None:
 
 def work(remedy: Remedy) -> None:
     """Do whatever waits: advice first, then what is approved."""
-    while _advise_one(remedy):
+    while _advise_one(remedy) or _do_one(remedy):
         pass
     for signal_id, kind in _batches(remedy):
         _carry_out_many(remedy, signal_id, kind)
@@ -70,6 +101,31 @@ def _advise_one(remedy: Remedy) -> bool:
     except Exception as error:  # whatever happens is told to who asked
         status, said = "failed", str(error)
     requests.close(setting.engine, job.id, status, said, worker=setting.worker, clock=setting.clock, answer=answer)
+    return True
+
+
+def _do_one(remedy: Remedy) -> bool:
+    """What somebody asked to have done with an action."""
+    setting = remedy.setting
+    job = requests.take(setting.engine, ["deed"], worker=setting.worker, clock=setting.clock)
+    if job is None:
+        return False
+    number, actor, reason = int(job.args["action"]), str(job.args["actor"]), str(job.args["reason"])
+    try:
+        if job.args["deed"] == "verify":
+            action, verdict = verify(remedy, number, actor=actor, reason=reason)
+            well, said = verdict.verified, f"{action.label}: {verdict.found}"
+        else:
+            if job.args["deed"] == "reverse":
+                action = execute.reverse(remedy, number, actor=actor, reason=reason)
+            else:
+                action = execute.apply(remedy, number, actor=actor, again=bool(job.args["again"]))
+            well = action.status in ("succeeded", "rolled_back")
+            said = f"{action.label} is {action.status}{f': {action.error}' if action.error else ''}"
+    except Exception as error:  # whatever happens is told to who asked
+        well, said = False, str(error)
+    status = "ok" if well else "failed"
+    requests.close(setting.engine, job.id, status, said, worker=setting.worker, clock=setting.clock)
     return True
 
 

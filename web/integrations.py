@@ -27,7 +27,7 @@ def listed() -> tuple[str, int]:
     with operational.reading(console().engine) as session:
         return show(
             "integrations.html",
-            connections=connections(session, configured, _rows() if configured else {}, now()),
+            connections=connections(session, configured, rows_held() if configured else {}, now()),
             kinds=kinds() if not configured else [],
             asked=[*jobs.recent(session, "sync"), *jobs.recent(session, "test")],
         )
@@ -86,7 +86,7 @@ def _ask(kind: str, args: dict[str, Any]) -> None:
         requests.request(session, kind, args, actor=preferences().actor, now=now())
 
 
-def _rows() -> dict[str, int]:
+def rows_held() -> dict[str, int]:
     """How many rows the books hold of each integration."""
     parts = " UNION ALL ".join(
         f"SELECT integration, count(*) AS held FROM books.{table.name} GROUP BY integration" for table in TABLES

@@ -44,8 +44,7 @@ def shown() -> tuple[str, int]:
     days, name = request.args.get("days", USUAL), request.args.get("show", "")
     if days not in SPANS or name not in ("", *TITLES):
         abort(404, description="There is no such number on the scoreboard, or no such stretch of time.")
-    until = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
-    since = until - timedelta(days=int(days))
+    since, until = span(days)
     with operational.reading(console().engine) as session:
         found = scoreboard(session, since, until)
         signals = _signals(session, found.signals(name)) if name else ()
@@ -63,6 +62,12 @@ def shown() -> tuple[str, int]:
             long=duration,
             last=_last(until),
         )
+
+
+def span(days: str) -> tuple[datetime, datetime]:
+    """The last so many whole days, today with them."""
+    until = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+    return until - timedelta(days=int(days)), until
 
 
 def _signals(session: Session, ids: Sequence[int]) -> Sequence[Signal]:

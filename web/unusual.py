@@ -31,7 +31,7 @@ def budget() -> tuple[str, int]:
     with operational.reading(console().engine) as session:
         learned = usage_labels.learned(session, now())
         models = list(session.scalars(select(UsageModel).order_by(UsageModel.id.desc()).limit(MODELS)))
-    found = _standing(learned)
+    found = standing_now(learned)
     rows = usage_budget.at_budgets(found, learned)
     return show(
         "unusual.html",
@@ -44,7 +44,7 @@ def budget() -> tuple[str, int]:
     )
 
 
-def _standing(learned: Learned) -> Standing:
+def standing_now(learned: Learned) -> Standing:
     """Worked out once a day while books and labels stay as they are: it scores every series."""
     key = ("unusual", console().warehouse.snapshot(), now().date(), learned.digest)
     held = cast("Standing | None", console().shelf.get(key))

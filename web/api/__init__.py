@@ -3,7 +3,40 @@
 Every operation tells what it takes and answers (`operations.py`); the OpenAPI document is made of that.
 """
 
-from web.api import acting, event_operations, reading, reference
+from web.api import (
+    acting,
+    asking,
+    auditing,
+    booking,
+    event_operations,
+    idempotency,
+    people,
+    reading,
+    reference,
+    repairing,
+    sharing,
+    teaming,
+    trying,
+    versioning,
+    working,
+)
 from web.api.operations import pages
 
-__all__ = ["acting", "event_operations", "pages", "reading", "reference"]
+__all__ = [
+    "acting",
+    "asking",
+    "auditing",
+    "booking",
+    "event_operations",
+    "idempotency",
+    "pages",
+    "people",
+    "reading",
+    "reference",
+    "repairing",
+    "sharing",
+    "teaming",
+    "trying",
+    "versioning",
+    "working",
+]
