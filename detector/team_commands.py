@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from detector import due, manager_report, notices, sheets, team, terminal, views
+from detector import due, manager_report, notices, operator_settings, sheets, team, terminal, views
 from detector.commands import Opened
 from detector.detail import amount, instant
 from detector.report import count
@@ -208,12 +208,13 @@ def notifications(home: Opened, who: str, as_read: bool, as_json: bool) -> None:
 @click.pass_obj
 def report_command(home: Opened, period: str | None, as_csv: bool, as_json: bool) -> None:
     """What became of the signals of a period: prevented, recovered, written off; how fast, how precise."""
-    name = period or f"{home.clock():%Y-%m}"
-    try:
-        start, end = manager_report.span(name)
-    except ValueError as reason:
-        raise click.UsageError(f"--period: {reason}") from None
     with operational.reading(home.engine) as session:
+        zone, calendar = operator_settings.zone(session), operator_settings.read(session, "calendar")["calendar"]
+        name = period or f"{home.clock().astimezone(zone):%Y-%m}"
+        try:
+            start, end = manager_report.span(name, zone, int(calendar["year_begins"]))
+        except ValueError as reason:
+            raise click.UsageError(f"--period: {reason}") from None
         found = manager_report.report(session, start, end)
     rows = list(manager_report.rows(found))
     if as_csv:
