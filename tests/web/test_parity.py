@@ -67,6 +67,8 @@ PARITY = (
     Verb("Show usage", "usage.shown usage.sheet", "usage_of_item", "usage"),
     Verb("Show what the books hold", "data.listed", "tables", "doctor"),
     Verb("Show the budget of unusual usage", "unusual.budget", "unusual", "models"),
+    Verb("Announce days in the calendar, take them back", "unusual.announce unusual.withdraw",
+         "calendar announce_days withdraw_days", "calendar,calendar add,calendar remove"),
     Verb("List bill runs, ask the gate", "bill_runs.listed bill_runs.shown", "bill_runs gate drafts", "gate"),
     Verb("List rules, show one", "rules.listed rules.shown rule_editor.shown", "rules rule", "rules list,rules show"),
     Verb("Push a rule", "rule_editor.new rule_editor.act:save", "push_rule", "rules push"),
