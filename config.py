@@ -339,7 +339,15 @@ def _system(name: str, integration: Integration) -> str:
 
 def load(environment: Mapping[str, str] | None = None) -> Config:
     """The configuration of this process. Raises ConfigError with every problem, each naming its key or variable."""
-    given = os.environ if environment is None else environment
+    values, named, path = written(os.environ if environment is None else environment)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError([_problem(dict(found), named, path) for found in error.errors()]) from None
+
+
+def written(given: Mapping[str, str]) -> tuple[dict[str, Any], dict[tuple[str, ...], str], Path | None]:
+    """What file and variables say, unchecked; which variable says what; and the file. Raises ConfigError."""
     path = _file(given)
     values = _read(path) if path else {}
     named = dict(_variables(given))
@@ -347,10 +355,8 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         _set(values, keys, value, given)
     if "TRUEUP_HOME" in given:
         values["home"] = given["TRUEUP_HOME"]
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError([_problem(dict(found), named, path) for found in error.errors()]) from None
+        named["home",] = "TRUEUP_HOME"
+    return values, named, path
 
 
 def source(environment: Mapping[str, str] | None = None) -> Path | None:

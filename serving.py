@@ -19,6 +19,7 @@ from people import invitations
 from people.oidc import Provider
 from remediation import gate, holds
 from remediation import worker as repairs
+from stated import stated
 from store import operational
 
 EVENT_SECONDS = 0.25
@@ -53,6 +54,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         provider=_provider(home.config.oidc),
         proofs={name: integration.proven for name, integration in receiving.items()},
         connected=_connected(home, receiving),
+        stated=stated(home.config),
     )
     background = _background(home)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {

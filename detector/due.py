@@ -29,15 +29,25 @@ def hours(session: Session) -> Mapping[str, int]:
     return {**HOURS, **(kept.value if kept else {})}
 
 
-def set_hours(session: Session, wanted: Mapping[str, str], *, actor: str, now: datetime) -> Mapping[str, int]:
+def set_hours(
+    session: Session, wanted: Mapping[str, str], *, actor: str, now: datetime, reason: str | None = None
+) -> Mapping[str, int]:
     """Keep the hours of every severity. Raises BadHours when one is no whole number from 1 to LONGEST."""
-    values = {severity: _hours(severity, wanted.get(severity, "")) for severity in HOURS}
+    values = {severity: checked_hours(severity, wanted.get(severity, "")) for severity in HOURS}
     before = dict(hours(session))
     kept = session.get(OperatorSetting, NAME) or OperatorSetting(name=NAME)
     kept.value, kept.changed_by, kept.changed_at = dict(values), actor, now
     session.add(kept)
-    audit.record(session, "team.hours", ("setting", NAME), actor=actor, now=now, before=before, after=values)
+    told = {"before": before, "after": values, "reason": reason}
+    audit.record(session, "team.hours", ("setting", NAME), actor=actor, now=now, **told)  # type: ignore[arg-type]
     return values
+
+
+def checked_hours(severity: str, text: str) -> int:
+    """The hours that a person typed for a severity. Raises BadHours."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST):
+        raise BadHours(f"the hours for {severity} must be a whole number from 1 to {LONGEST}")
+    return int(text)
 
 
 def due_at(severity: str, first_seen: datetime, by_severity: Mapping[str, int]) -> datetime:
@@ -53,9 +63,3 @@ def overdue(by_severity: Mapping[str, int], now: datetime) -> ColumnElement[bool
             for severity, limit in by_severity.items()
         )
     )
-
-
-def _hours(severity: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST):
-        raise BadHours(f"the hours for {severity} must be a whole number from 1 to {LONGEST}")
-    return int(text)

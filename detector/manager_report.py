@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -73,13 +73,13 @@ COLUMNS = ("what", "currency", "exact or right", "estimate or wrong", "signals")
 """Of the report as a sheet."""
 
 
-def span(name: str) -> tuple[datetime, datetime]:
-    """The month (2026-10) or year (2026) of that name. Raises ValueError."""
+def span(name: str, zone: tzinfo = UTC, year_begins: int = 1) -> tuple[datetime, datetime]:
+    """The month (2026-10), or the year (2026) that begins in its month `year_begins`, in a zone. Raises ValueError."""
     try:
         if len(name) == 4:
-            year = datetime.strptime(name, "%Y").replace(tzinfo=UTC)
-            return year, year.replace(year=year.year + 1)
-        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+            first = datetime.strptime(name, "%Y").replace(month=year_begins, tzinfo=zone)
+            return first, first.replace(year=first.year + 1)
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=zone)
         return month, (month + timedelta(days=32)).replace(day=1)
     except (ValueError, OverflowError):
         raise ValueError(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None

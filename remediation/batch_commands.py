@@ -31,7 +31,7 @@ def batch_approve_command(
     remedy = home.remedy
     with refusals(), operational.writing(home.engine) as session:
         found = batch.approve(session, signal_number(signal), kind, actor=actor, reason=reason, now=home.clock(),
-                              approvals=remedy.approvals, most=remedy.batch, first=first)  # fmt: skip
+                              approvals=remedy.approvals, first=first)  # fmt: skip
     _told_batch(found, as_json)
 
 

@@ -32,6 +32,9 @@ from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, Stored
 SOME = 500
 """Ids that one query asks for."""
 
+CORRECTIONS = ("correct_draft", "edit_draft_line")
+"""Actions that put a draft right."""
+
 STATES = ("blocked", "held", "warned", "corrected", "released", "passed")
 
 
@@ -183,7 +186,7 @@ def _draft(
         reasons.append(Reason(None, "warn", f"the data is stale, so nothing is held: {old}", ""))
     last = max((each for each in actions if each.kind in ("hold_draft", "release_draft") and each.status in DONE),
                key=lambda each: each.applied_at or now, default=None)  # fmt: skip
-    corrected = any(each.kind == "correct_draft" and each.status in DONE for each in actions)
+    corrected = any(each.kind in CORRECTIONS and each.status in DONE for each in actions)
     hold = last if last is not None and last.kind == "hold_draft" else None
     is_on = hold is not None and not _is_lost(row, hold)
     return Draft(
@@ -287,7 +290,7 @@ def _signals(session: Session, invoices: Sequence[str]) -> dict[str, list[Signal
 
 def _actions(session: Session, invoices: Sequence[str]) -> dict[str, list[Action]]:
     """The actions on the drafts, by the invoice that they write to."""
-    kinds = ("hold_draft", "release_draft", "correct_draft")
+    kinds = ("hold_draft", "release_draft", *CORRECTIONS)
     found: dict[str, list[Action]] = {}
     wanted = set(invoices)
     for action in session.scalars(select(Action).where(Action.kind.in_(kinds)).order_by(Action.id)):

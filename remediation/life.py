@@ -52,6 +52,7 @@ class Approvals:
     """
 
     limit: Mapping[str, Decimal] = field(default_factory=dict)
+    most: int = 25  # actions that one decision may cover
 
     def takes_two(self, action: Action, own: Mapping[str, Decimal] | None) -> bool:
         """Whether the action moves more than one person may decide; `own`: their limits, None without an account."""
@@ -186,11 +187,28 @@ def locked(session: Session, action: Action) -> str | None:
         ]
         if waiting:
             return f"first the root cause: {', '.join(waiting)} must be verified or waived"
+    if (other := _decided_otherwise(session, action)) is not None:
+        return f"{other.label} ({other.kind}) is {other.status}, which decides otherwise"
     if action.kind == "release_draft":
         blocking = blocking_signals(session, action.object_id)
         if blocking:
             return f"{', '.join(each.label for each in blocking)} still blocks the draft"
     return None
+
+
+INSTEAD = {"record_waiver": "charge_next_invoice", "charge_next_invoice": "record_waiver"}
+"""Actions that exclude each other: what is charged later is not given up."""
+
+
+def _decided_otherwise(session: Session, action: Action) -> Action | None:
+    """The action for the same signal and currency that was decided on and excludes this one."""
+    if action.kind not in INSTEAD:
+        return None
+    query = select(Action).where(Action.signal_id == action.signal_id, Action.kind == INSTEAD[action.kind])
+    same = query.where(
+        Action.currency == action.currency, Action.status.in_(("approved", "executing", "parked", *DONE))
+    )
+    return session.scalars(same.order_by(Action.id)).first()
 
 
 def blocking_signals(session: Session, invoice: str) -> list[Signal]:

@@ -25,7 +25,7 @@ from store.operational_tables import Signal, SignalEntity, StoredFinding
 DISMISSED = ("false_positive", "suppressed")
 
 MONEY_OF: Mapping[str, tuple[str, ...]] = {
-    "prevented": ("correct_draft",),
+    "prevented": ("correct_draft", "edit_draft_line"),
     "recovered": ("retry_payment",),
     "returned": ("credit_note", "void_invoice"),
     "written_off": ("record_waiver",),

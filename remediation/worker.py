@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import requests
 from detector.claims import LeaseLost
 from integrations.http import SourceError
-from remediation import execute, life
+from remediation import batch, execute, life
 from remediation.advice import advise
 from remediation.advisor import exchanges
 from remediation.life import Refused
@@ -82,6 +82,8 @@ def work(remedy: Remedy) -> None:
     """Do whatever waits: advice first, then what is approved."""
     while _advise_one(remedy) or _do_one(remedy):
         pass
+    for signal_id, kind in _batches(remedy):
+        _carry_out_many(remedy, signal_id, kind)
     for action_id in _waiting(remedy):
         _carry_out(remedy, action_id)
 
@@ -146,20 +148,55 @@ def talk(remedy: Remedy, model: Model) -> None:
 
 def _waiting(remedy: Remedy) -> list[int]:
     """Approved actions that may be written, and those whose worker may be gone."""
-    allowed = or_(Action.integration.is_(None), Action.integration.in_(remedy.allowed & set(remedy.writes)))
-    query = select(Action.id).where(Action.status.in_(("approved", "executing")), allowed).order_by(Action.id)
+    query = select(Action.id).where(Action.status.in_(("approved", "executing")), _writable(remedy))
     with operational.reading(remedy.setting.engine) as session:
-        return list(session.scalars(query))
+        return list(session.scalars(query.order_by(Action.id)))
+
+
+def _writable(remedy: Remedy) -> ColumnElement[bool]:
+    """What records only, or writes where writing is allowed."""
+    return or_(Action.integration.is_(None), Action.integration.in_(remedy.allowed & set(remedy.writes)))
+
+
+def _batches(remedy: Remedy) -> list[tuple[int, str]]:
+    """The signals and kinds of which several actions are approved: they are carried out as one, the first one first."""
+    query = select(Action.signal_id, Action.kind).where(Action.status == "approved", _writable(remedy))
+    several = query.group_by(Action.signal_id, Action.kind).having(func.count() > 1)
+    with operational.reading(remedy.setting.engine) as session:
+        return [(signal, kind) for signal, kind in session.execute(several.order_by(Action.signal_id, Action.kind))]
+
+
+def _carry_out_many(remedy: Remedy, signal_id: int, kind: str) -> None:
+    """Apply the approved actions of one kind, and verify those that the books can tell of."""
+    done: list[Action] = []
+    try:
+        batch.apply(remedy, signal_id, kind, actor=WORKER, tell=done.append)
+    except (Refused, LeaseLost, SourceError) as error:
+        log.warning("SIG-%s, %s: %s", signal_id, kind, error)
+    for each in done:
+        if each.status == "succeeded" and not life.by_word(each):
+            _verify(remedy, each.id)
 
 
 def _carry_out(remedy: Remedy, action_id: int) -> None:
     """Apply one action and, where the books can tell, verify it; what refuses is told in the action, or is not ours."""
     try:
         done = execute.apply(remedy, action_id, actor=WORKER)
-        if done.status == "succeeded" and not life.by_word(done):
-            verify(remedy, action_id, actor=WORKER)
         log.info("%s: %s", done.label, done.status)
     except (Refused, LeaseLost):
+        return
+    if done.status == "succeeded" and not life.by_word(done):
+        _verify(remedy, action_id)
+
+
+def _verify(remedy: Remedy, action_id: int) -> None:
+    """Verify one action, unless it was verified by now."""
+    with operational.reading(remedy.setting.engine) as session:
+        if session.get_one(Action, action_id).status != "succeeded":
+            return
+    try:
+        verify(remedy, action_id, actor=WORKER)
+    except Refused:
         return
     except SourceError as error:
         log.warning("ACT-%s is not verified: %s", action_id, error)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from werkzeug.datastructures import MultiDict
 
 from detector.inbox import Filter
+from web.agreed import severity_word
 from web.words import words
 
 FACETS: Mapping[str, tuple[str, str]] = {
@@ -120,7 +121,7 @@ def choices(wanted: Filter, field: str, counted: list[tuple[str | None, int]]) -
 def chips(wanted: Filter) -> list[Chip]:
     """Every filter that is on, each with the address without it."""
     found = [
-        Chip(title, words(value or "nobody"), turned(wanted, field, value))
+        Chip(title, _said(field, value or "nobody"), turned(wanted, field, value))
         for field, title in FACETS.values()
         for value in getattr(wanted, field)
     ]
@@ -134,6 +135,10 @@ def chips(wanted: Filter) -> list[Chip]:
         for name, title in named
         if getattr(wanted, name)
     ]
+
+
+def _said(field: str, value: str) -> str:
+    return severity_word(value) if field == "severity" else words(value)
 
 
 def record(type: str, id: str) -> str:

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from detector.connections import Configured
 from detector.deliveries import Proof
 from detector.live_rules import LiveRules
+from detector.operator_settings import Stated
 from people.oidc import Provider
 from remediation.life import Approvals
 from store.intake import Intake
@@ -39,6 +40,8 @@ from web import (
     manager_report,
     notifications,
     oidc,
+    pack,
+    preferences,
     rates,
     records,
     repair,
@@ -48,6 +51,7 @@ from web import (
     runs,
     scores,
     security,
+    settings,
     sign_in,
     signal,
     signals,
@@ -61,7 +65,6 @@ from web import (
     views,
 )
 from web import pages as answers
-from web import preferences as settings
 from web.assets import serve_assets
 from web.console import KEY, Console
 from web.numbers import Number
@@ -87,6 +90,7 @@ def create_app(
     proxies: int = 0,
     proofs: Mapping[str, Proof] | None = None,
     connected: Sequence[Configured] = (),
+    stated: Sequence[Stated] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
@@ -94,7 +98,8 @@ def create_app(
     signs the session cookie; without one, forms opened before a restart have to be reloaded. `https`: cookies go over
     https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
     there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
-    what proves them, by name. `connected`: the integrations that are configured.
+    what proves them, by name. `connected`: the integrations that are configured. `stated`: what the configuration
+    says, for the page of settings.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
     `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
     console, each of which adds to the X-Forwarded headers who asked it.
@@ -114,6 +119,7 @@ def create_app(
         approvals=approvals or Approvals(),
         advisor=advisor,
         integrations=connected,
+        stated=stated,
     )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
@@ -141,6 +147,7 @@ PAGES = (
     manager_report.pages,
     notifications.pages,
     signal.pages,
+    pack.pages,
     triage.pages,
     repair.pages,
     asking.pages,
@@ -163,11 +170,12 @@ PAGES = (
     records.pages,
     jump.pages,
     jobs.pages,
-    settings.pages,
+    preferences.pages,
     sign_in.pages,
     oidc.pages,
     joining.pages,
     account.pages,
     users.pages,
     audit.pages,
+    settings.pages,
 )

@@ -17,6 +17,7 @@ from detector import derived
 from detector.connections import Configured
 from detector.learned import Learned
 from detector.live_rules import LiveRules
+from detector.operator_settings import Stated
 from detector.rules import Rule
 from remediation.life import Approvals
 from store.warehouse import Warehouse
@@ -38,6 +39,7 @@ class Console:
     approvals: Approvals = field(default_factory=Approvals)
     advisor: str | None = None  # the language model that may be asked; a worker does the asking
     integrations: Sequence[Configured] = ()
+    stated: Sequence[Stated] = ()
 
     @property
     def limits(self) -> Mapping[str, timedelta | None]:

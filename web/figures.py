@@ -35,7 +35,7 @@ def gap(amount: Decimal | None, unit: str | None) -> Markup:
     if not amount:
         return Markup("none")
     which = "too little" if amount > 0 else "too much"
-    return Markup("{} <small>{}</small>").format(stated(abs(amount), unit), which)
+    return Markup('{} <small class="which">{}</small>').format(stated(abs(amount), unit), which)
 
 
 def quantity(value: Decimal | int | None) -> str:

@@ -10,6 +10,7 @@ from detector import manager_report
 from detector.inbox import BadFilter
 from detector.manager_report import Report
 from store import operational
+from web import agreed
 from web.console import console, now
 from web.moments import duration
 from web.pages import show
@@ -38,6 +39,7 @@ def shown() -> tuple[str, int]:
         took=lambda span: duration(span) if span is not None else None,
         before=_beside(report.start - timedelta(days=1), name),
         after=_beside(report.end, name) if report.end <= now() else None,
+        whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
 
 
@@ -50,9 +52,9 @@ def sheet() -> Response:
 
 def of_address() -> tuple[str, Report]:
     """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
-    name = request.args.get("period") or f"{now():%Y-%m}"
+    name = request.args.get("period") or f"{now().astimezone(agreed.zone()):%Y-%m}"
     try:
-        start, end = manager_report.span(name)
+        start, end = manager_report.span(name, agreed.zone(), agreed.year_begins())
     except ValueError as reason:
         raise BadFilter(str(reason)) from None
     with operational.reading(console().engine) as session:
@@ -63,4 +65,9 @@ def of_address() -> tuple[str, Report]:
 
 def _beside(day: datetime, name: str) -> str:
     """The period of the same length that holds the day."""
-    return f"{day:%Y}" if len(name) == 4 else f"{day:%Y-%m}"
+    return f"{_year_of(day)}" if len(name) == 4 else f"{day:%Y-%m}"
+
+
+def _year_of(day: datetime) -> int:
+    """The year of the reports that holds the day: that in which it begins."""
+    return day.year if day.month >= agreed.year_begins() else day.year - 1

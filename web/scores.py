@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, request
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, scoreboard
 from store import operational
 from store.operational_tables import Signal
+from web import agreed
 from web.console import console, now
 from web.moments import duration
 from web.pages import show
@@ -66,7 +67,8 @@ def shown() -> tuple[str, int]:
 
 def span(days: str) -> tuple[datetime, datetime]:
     """The last so many whole days, today with them."""
-    until = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+    today = now().astimezone(agreed.zone())
+    until = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return until - timedelta(days=int(days)), until
 
 

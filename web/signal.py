@@ -63,7 +63,7 @@ def shown(label: str) -> tuple[str, int]:
             abort(
                 404, description=f"There is no signal {label[:60]}. It may have been part of another home or database."
             )
-        found = _finding(detail)
+        found = chosen_finding(detail)
         rule = console().rules.get(detail.signal.rule)
         return show(
             "signal.html",
@@ -82,12 +82,13 @@ def shown(label: str) -> tuple[str, int]:
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            most=repair.most(),
             questions=exchanges.of_signal(session, detail.signal.id, "question"),
             model=console().advisor,
             verdicts=_verdicts(found),
             verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
-            money=_money(detail),
+            money=money_of(detail),
             case=merged.case_of(session, detail.signal),
         )
 
@@ -100,14 +101,14 @@ def peeked(label: str) -> tuple[str, int]:
         detail = inbox.signal(session, number, findings=1) if number else None
         if detail is None:
             abort(404)
-        found = _finding(detail)
+        found = chosen_finding(detail)
         rule = console().rules.get(detail.signal.rule)
         return render_template(
             "peek.html",
             signal=detail.signal,
             seen=evidence(detail, found, rule.page if rule else PLAIN) if found else None,
             records=detail.entities.items[:PEEKED],
-            money=_money(detail),
+            money=money_of(detail),
         ), 200
 
 
@@ -117,7 +118,7 @@ def worked_out(label: str) -> tuple[str, int]:
     number = inbox.number(label)
     with operational.reading(console().engine) as session:
         detail = inbox.signal(session, number) if number else None
-        found = _finding(detail) if detail else None
+        found = chosen_finding(detail) if detail else None
         if detail is None or found is None:
             abort(404)
         return render_template("parts/worked.html", worked=worked(session, detail, found), detail=detail), 200
@@ -128,7 +129,7 @@ def _verdicts(found: StoredFinding | None) -> tuple[tuple[str, str, str], ...]:
     return VERDICTS if found is not None and usage_labels.can_be_labelled(found) else ()
 
 
-def _finding(detail: SignalDetail) -> StoredFinding | None:
+def chosen_finding(detail: SignalDetail) -> StoredFinding | None:
     """The finding that the address names, else the largest."""
     wanted = request.args.get("finding", "")
     named = [found for found in detail.findings if str(found.id) == wanted]
@@ -202,7 +203,7 @@ FOUND: Mapping[str, str] = {
 }
 
 
-def _money(detail: SignalDetail) -> list[tuple[str, list[tuple[str, Decimal]]]]:
+def money_of(detail: SignalDetail) -> list[tuple[str, list[tuple[str, Decimal]]]]:
     """The signal's money by kind, each currency for itself, the one that weighs most first."""
     found = []
     for kind, title in KINDS:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import due, team
-from detector.due import BadHours
 from detector.inbox import Filter
 from detector.team import BadTeam
 from detector.triage import Change, UnknownSignal
@@ -95,23 +94,12 @@ def remove_rule(number: int) -> Response:
     return _do(deed)
 
 
-@pages.post("/team/hours")
-def hours() -> Response:
-    """Set how many hours each severity gives."""
-
-    def deed(session: Session) -> tuple[str, str | None]:
-        due.set_hours(session, request.form, actor=preferences().actor, now=now())
-        return "The hours are kept; every deadline counts by them now.", None
-
-    return _do(deed)
-
-
 def _do(deed: Callable[[Session], tuple[str, str | None]]) -> Response:
     """Do it in one transaction and go back to the team, with an undo where there is one."""
     try:
         with operational.writing(console().engine) as session:
             text, change = deed(session)
-    except (BadTeam, BadHours, UnknownSignal) as bad:
+    except (BadTeam, UnknownSignal) as bad:
         return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to="/team")
     return done(text, change, to="/team")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask, g, request
 from markupsafe import Markup, escape
 from sqlalchemy import CompoundSelect, select, union
 
@@ -16,7 +16,7 @@ from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
 from store.people_tables import Person
-from web import addresses, figures, freshness, moments
+from web import addresses, agreed, figures, freshness, moments
 from web.console import console, now
 from web.data import written
 from web.icons import icon
@@ -67,6 +67,8 @@ def install(app: Flask) -> None:
         outside=outside,
         amount=lambda text: Decimal(text or 0),
         stamp=datetime.fromisoformat,
+        severity_word=agreed.severity_word,
+        severity_meaning=agreed.severity_meaning,
     )
     app.jinja_env.globals.update(
         icon=icon,
@@ -85,6 +87,7 @@ def install(app: Flask) -> None:
         checked=checked,
         systems=SYSTEMS,
         preferences=preferences,
+        unfolded=unfolded,
     )
 
 
@@ -131,6 +134,11 @@ def troubles() -> int:
         with operational.reading(console().engine) as session:
             g.troubles = sum(load.status == "failed" for load in freshness.latest_loads(session))
     return int(g.troubles)
+
+
+def unfolded() -> Markup:
+    """What opens a fold from the start: on the page that is made for paper, nothing is folded away."""
+    return Markup(" open") if request.endpoint == "pack.shown" else Markup("")
 
 
 def checked() -> int:

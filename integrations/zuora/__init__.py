@@ -7,6 +7,7 @@ becomes what. Written from Zuora's published descriptions and never run against 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from integrations import walk
@@ -17,6 +18,7 @@ from integrations.http_retry import Retry
 from integrations.json_api import connection
 from integrations.zuora.oauth import Tenant
 from integrations.zuora.reader import PAGE_SIZE, RECORDS, Lists
+from integrations.zuora.writes import ZuoraWrites
 
 DEFAULT_URL = "https://rest.zuora.com"
 
@@ -42,15 +44,23 @@ CAPABILITIES = Capabilities(
     increments="asks every list for what was updated since, oldest first; the catalogue is read whole",
     dialect="zuora",
     hold=Hold.PRE_CONFIGURED,
-    writes=("edit_draft", "post_draft", "cancel_draft", "credit_note", "change_subscription", "retry_payment"),
+    writes=("void_invoice", "credit_note", "cancel_subscription", "pause_collection", "retry_payment"),
     settings=("client_id", "timezone"),
     rereads=tuple(RECORDS),
 )
 """What Zuora can do; `trueup integrations` shows it."""
 
 
+@dataclass(frozen=True)
 class Zuora(walk.Walking):
     """One configured Zuora tenant."""
+
+    lists: Lists = field(repr=False)
+
+    @property
+    def writes(self) -> ZuoraWrites:
+        """The writing side of the tenant; whether it may be used is for others to say."""
+        return ZuoraWrites(self.lists)
 
 
 def from_config(

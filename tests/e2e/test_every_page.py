@@ -15,6 +15,7 @@ OTHERS = [
     "/bill-runs",
     "/team",
     "/notifications",
+    "/settings",
     "/reports/manager?period=2026-11&show=written_off",
     "/signals?group=cause",
     "/signals?q=nosuchthing",
@@ -95,7 +96,7 @@ def test_hostile_names_endless_words_and_huge_amounts(
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("address", [*MAIN, *OTHERS[:3]])
+@pytest.mark.parametrize("address", [*MAIN, *OTHERS[:4], "/signals/SIG-1/pack"])
 def test_nothing_is_wider_than_320_pixels(
     open_browser: Window, serve: Serve, example_company: Home, address: str
 ) -> None:
@@ -113,7 +114,7 @@ def test_before_any_data(open_browser: Window, serve: Serve, empty_company: Home
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange", "save-view"])
+@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange", "save-view", "nav-team"])
 def test_menus_and_sheets(
     open_browser: Window, serve: Serve, example_company: Home, name: str, scheme: str, width: int
 ) -> None:

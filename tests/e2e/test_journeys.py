@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.axe import violations
 from tests.e2e.conftest import Serve
+from tests.e2e.pdf import text
 from tests.web.company import Home
 
 pytestmark = pytest.mark.e2e
@@ -156,14 +158,46 @@ def test_a_server_that_does_not_answer_is_said_and_what_is_shown_stays(
     expect(page.locator("#notices")).to_be_empty()
 
 
-def test_paper_shows_everything_and_no_controls(page: Page, serve: Serve, example_company: Home) -> None:
+def test_the_evidence_pack_on_paper_tells_everything_and_has_no_controls(
+    page: Page, serve: Serve, example_company: Home
+) -> None:
+    page.goto(serve(example_company) + "/signals?code=TU-19")
+    page.locator("a[data-open]").first.click()
+    title = page.locator("h1").inner_text()
+    listed = page.locator("#records tbody tr").count()
+    page.get_by_role("link", name="Evidence pack").click()
+    expect(page.get_by_role("button", name="Print")).to_be_visible()
+    assert violations(page) == []
+    printed = text(page.pdf(format="A4"))
+    assert title in printed
+    for told in (
+        "Evidence pack of SIG-",
+        "Expected and billed, tier by tier",
+        "How the expected amount comes about",
+        "Every record involved",
+        "Timeline",
+        "SELECT",
+        "What it returned for this finding",
+        "of the snapshot named above",
+    ):
+        assert told in printed, told
+    for control in ("Jump to an ID", "Print", "Preferences", "Bill runs"):
+        assert control not in printed, control
+    assert page.locator(".records tbody tr").count() >= listed
+    page.emulate_media(media="print")
+    drawn = page.locator("svg.plot text").first
+    if drawn.count():
+        assert float(drawn.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")) < 10, "7 points"
+
+
+def test_the_page_of_a_signal_on_paper_is_open_and_bare(page: Page, serve: Serve, example_company: Home) -> None:
     page.goto(serve(example_company) + "/signals/SIG-1?show=working")
-    page.pdf()
-    assert page.locator("main details:not([open])").count() == 0
+    printed = text(page.pdf())
+    assert "FROM" in printed, "the query, which is folded away on the screen"
+    assert "Add remark" not in printed
     page.emulate_media(media="print")
     for hidden in (".bar", ".deeds", "#records .filter"):
         expect(page.locator(hidden).first).to_be_hidden()
-    expect(page.get_by_text("FROM").first).to_be_visible()
 
 
 def test_colours_follow_the_system_unless_the_person_says_otherwise(
@@ -184,3 +218,11 @@ def test_forced_colours_keep_states_and_severities_apart(page: Page, serve: Serv
     page.goto(serve(example_company) + "/signals")
     border = page.locator("#signals .pill").first.evaluate("e => getComputedStyle(e).borderTopStyle")
     assert border == "solid"
+
+
+def test_nothing_moves_for_who_wants_no_motion(page: Page, serve: Serve, example_company: Home) -> None:
+    page.goto(serve(example_company) + "/signals")
+    length = "e => parseFloat(getComputedStyle(e, '::after').animationDuration)"
+    assert page.locator("#progress").evaluate(length) < 0.001, "seconds"
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.locator("#progress").evaluate(length) > 1

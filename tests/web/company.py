@@ -21,6 +21,7 @@ from detector.connections import Configured
 from detector.decisions import Policy
 from detector.findings import Entity, EntityType, Finding, Reference, Role
 from detector.live_rules import LiveRules
+from detector.operator_settings import Stated
 from detector.signals import fold
 from integrations import example, files
 from store import operational
@@ -52,7 +53,14 @@ class Home:
         operational.migrate(engine)
         return engine
 
-    def app(self, *, https: bool = False, connected: Sequence[Configured] = (), advisor: str | None = None) -> Flask:
+    def app(
+        self,
+        *,
+        https: bool = False,
+        connected: Sequence[Configured] = (),
+        advisor: str | None = None,
+        stated: Sequence[Stated] = (),
+    ) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
         return create_app(
@@ -65,6 +73,7 @@ class Home:
             https=https,
             connected=connected,
             advisor=advisor,
+            stated=stated,
         )
 
     def try_out(self) -> None:

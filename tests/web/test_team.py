@@ -25,12 +25,7 @@ def test_the_team_shows_load_and_hands_out(client: FlaskClient) -> None:
     assert "signals of Bob are Ana's now" in text(get(client, "/team"))
 
 
-def test_deadlines_absence_and_rules_are_kept_and_mistakes_are_told(client: FlaskClient) -> None:
-    hours = {"critical": "4", "high": "8", "medium": "24", "low": "48", "info": "100"}
-    act(client, "/team/hours", "/team", **hours)
-    assert 'name="critical" type="number" min="1" max="8784" required value="4"' in get(client, "/team")
-    act(client, "/team/hours", "/team", **{**hours, "low": "never"})
-    assert "The hours for low must be a whole number" in text(get(client, "/team"))
+def test_absence_and_rules_are_kept_and_mistakes_are_told(client: FlaskClient) -> None:
     act(client, "/team/people", "/team", name="Bob", until="2026-12-24", cover="Ana")
     assert "away until 24 Dec 2026 Ana stands in" in text(get(client, "/team"))
     act(client, "/team/rules", "/team", field="category", value="pricing", to="Ana")
@@ -38,7 +33,7 @@ def test_deadlines_absence_and_rules_are_kept_and_mistakes_are_told(client: Flas
     act(client, "/team/rules/1/remove", "/team")
     assert "New signals belong to nobody" in text(get(client, "/team"))
     audited = text(get(client, "/audit")).lower()
-    for action in ("team: hours", "team: person", "team: rule: added", "team: rule: removed"):
+    for action in ("team: person", "team: rule: added", "team: rule: removed"):
         assert action in audited, "whatever is agreed on can be traced"
 
 

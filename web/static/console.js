@@ -238,8 +238,12 @@ const listen = () => all("[data-stream]").forEach((answer) => {
 });
 
 // Paper shows everything.
+all("[data-print]").forEach((button) => { button.hidden = false; button.onclick = () => print(); });
 addEventListener("beforeprint", () => all("main details").forEach((fold) => (fold.open = true)));
 addEventListener("pageshow", () => { tally(); showTrail(); });
+
+const here = one(".bar nav > [aria-current]"); // in a narrow bar, the place one is at is in view
+if (here) here.parentElement.scrollLeft = here.offsetLeft - 80;
 
 const refresh = () => { remember(); tally(); showTrail(); listen(); };
 refresh();

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from tests.peers.chargebee import writes
 from tests.peers.vendor import Object, Refused, text
 
 KINDS = {
@@ -20,8 +21,10 @@ KINDS = {
     "invoices": "invoice",
     "credit_notes": "credit_note",
     "transactions": "transaction",
+    "unbilled_charges": "unbilled_charge",
 }
-FILTERS = {"limit", "offset", "sort_by[asc]", "include_deleted", "updated_at[after]"}
+IS = {"customer_id[is]", "subscription_id[is]", "reference_invoice_id[is]"}
+FILTERS = {"limit", "offset", "sort_by[asc]", "include_deleted", "updated_at[after]", *IS}
 LINES = 3  # of an invoice in a list
 DIGITS = {"JPY": 0, "KWD": 3}
 MODEL = {"flat": "flat_fee", "graduated": "tiered"}
@@ -72,12 +75,18 @@ class Account:
             raise Refused(404, {"message": f"{path} was not found", "api_error_code": "resource_not_found"})
         if len(parts) == 1:
             return self._list(parts[0], asked)
+        if parts[0] == "subscriptions" and parts[2:] == ["usages"]:
+            parts = ["usages", asked.pop("id")]
         for thing in self.lists[parts[0]]:
             if thing["id"] == parts[1]:
                 return self._entry(
                     parts[0], thing, int(asked.get("line_items_offset", "0")), 100 if not asked else LINES
                 )
         raise Refused(404, {"message": f"{parts[1]} was not found", "api_error_code": "resource_not_found"})
+
+    def write(self, method: str, path: str, body: Object) -> Object:
+        """What is posted as a form."""
+        return writes.posted(self, path.removeprefix("/api/v2/").split("/"), body)
 
     def _list(self, name: str, asked: dict[str, str]) -> Object:
         if unknown := set(asked) - FILTERS:
@@ -86,6 +95,9 @@ class Account:
         if asked.get("include_deleted") != "true":
             found = [each for each in found if not each.get("deleted")]
         found = [each for each in found if each["updated_at"] > int(asked.get("updated_at[after]", "0"))]
+        for column, wanted in asked.items():
+            if column in IS:
+                found = [each for each in found if str(each.get(column.removesuffix("[is]"))) == wanted]
         start = json.loads(asked["offset"])[0] if "offset" in asked else 0
         size = min(100, int(asked.get("limit", "10")))
         more = {"next_offset": json.dumps([start + size])} if start + size < len(found) else {}
