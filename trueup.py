@@ -42,6 +42,7 @@ ELSEWHERE = {
     "signals": "detector.signal_commands:signals",
     "undo": "detector.signal_commands:undo",
     "team": "detector.team_commands:team_group",
+    "settings": "detector.team_commands:settings_group",
     "views": "detector.team_commands:views_group",
     "notifications": "detector.team_commands:notifications",
     "report": "detector.team_commands:report_command",

@@ -106,27 +106,49 @@ def remove_rule(home: Opened, number: int, actor: str) -> None:
     terminal.echo(f"rule {number} is gone")
 
 
-@team_group.command("hours")
-@click.argument("changes", nargs=-1, metavar="[SEVERITY=HOURS]...")
+@click.group("settings", invoke_without_command=True)
+@JSON
+@click.pass_context
+def settings_group(context: click.Context, as_json: bool) -> None:
+    """What people set rather than config.yaml: deadlines, severities, the calendar of reports."""
+    if context.invoked_subcommand is not None:
+        return
+    home: Opened = context.obj
+    with operational.reading(home.engine) as session:
+        _tell_settings(operator_settings.read(session), as_json)
+
+
+@settings_group.command("set")
+@click.argument("changes", nargs=-1, required=True, metavar="GROUP.KEY=VALUE...")
+@click.option("--reason", metavar="TEXT")
 @AS
 @JSON
 @click.pass_obj
-def hours(home: Opened, changes: tuple[str, ...], actor: str, as_json: bool) -> None:
-    """The hours from first seen to overdue, by severity; or set some: `hours critical=8`."""
+def set_settings(home: Opened, changes: tuple[str, ...], reason: str | None, actor: str, as_json: bool) -> None:
+    """Set some, all at once or none: `set sla_hours.critical=8 calendar.timezone=Europe/Berlin`."""
+    wanted: dict[str, dict[str, object]] = {}
+    for change in changes:
+        place, sign, value = change.partition("=")
+        name, _, key = place.partition(".")
+        if not sign:
+            raise click.UsageError(f"{change} needs a value: {change}=VALUE")
+        wanted.setdefault(name, {})[key] = value
     with _refusals(), operational.writing(home.engine) as session:
-        kept = due.hours(session)
-        if changes:
-            wanted = {name: str(value) for name, value in kept.items()}
-            for change in changes:
-                name, _, value = change.partition("=")
-                if name not in wanted:
-                    raise click.UsageError(f"{name} is no severity; they are {', '.join(wanted)}")
-                wanted[name] = value
-            kept = due.set_hours(session, wanted, actor=actor, now=home.clock())
+        operational.alone(session, "settings")
+        before = operator_settings.read(session)
+        after = operator_settings.typed(operator_settings.changed(before, wanted))
+        operator_settings.keep(
+            session, after, seen=operator_settings.stamp(before), actor=actor, now=home.clock(), reason=reason
+        )
+    _tell_settings(after, as_json)
+
+
+def _tell_settings(values: operator_settings.Values, as_json: bool) -> None:
     if as_json:
-        terminal.answer(dict(kept))
-    else:
-        terminal.echo("\n".join(f"{name:<9} {value:>5} h" for name, value in kept.items()))
+        terminal.answer({name: dict(own) for name, own in values.items()})
+        return
+    for name, own in values.items():
+        terminal.echo("\n".join(f"{f'{name}.{key}':<28} {value}" for key, value in own.items()))
 
 
 @click.group("views", invoke_without_command=True)

@@ -29,6 +29,9 @@ from store import operational
 from store.action_tables import DONE, Action
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, StoredFinding
 
+SOME = 500
+"""Ids that one query asks for."""
+
 CORRECTIONS = ("correct_draft", "edit_draft_line")
 """Actions that put a draft right."""
 
@@ -245,10 +248,12 @@ def _reason(signal: Signal, invoice: str, findings: Sequence[StoredFinding]) -> 
 
 def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[StoredFinding]]:
     """What the signals say now, by signal."""
-    query = select(StoredFinding).where(StoredFinding.signal_id.in_(signals), StoredFinding.gone_since.is_(None))
+    query = select(StoredFinding).where(StoredFinding.gone_since.is_(None)).order_by(StoredFinding.id)
     found: dict[int, list[StoredFinding]] = {}
-    for finding in session.scalars(query.order_by(StoredFinding.id)):
-        found.setdefault(finding.signal_id, []).append(finding)
+    numbers = sorted(signals)
+    for start in range(0, len(numbers), SOME):
+        for finding in session.scalars(query.where(StoredFinding.signal_id.in_(numbers[start : start + SOME]))):
+            found.setdefault(finding.signal_id, []).append(finding)
     return found
 
 
@@ -276,9 +281,9 @@ def _signals(session: Session, invoices: Sequence[str]) -> dict[str, list[Signal
         .order_by(Signal.id)
     )
     found: dict[str, list[Signal]] = {}
-    wanted = set(invoices)
-    for id, signal in session.execute(query):
-        if id in wanted:
+    for start in range(0, len(invoices), SOME):
+        some = query.where(SignalEntity.entity_id.in_(invoices[start : start + SOME]))
+        for id, signal in session.execute(some):
             found.setdefault(id, []).append(signal)
     return found
 

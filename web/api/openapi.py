@@ -44,6 +44,7 @@ EVERY_REFUSAL: Mapping[int, str] = {
     400: "The request cannot be read, or a parameter cannot be used.",
     401: "A token is needed, and none that is known was sent.",
     403: "The token does not permit it; the detail names the permission.",
+    429: "Too many requests with this token, or wrong tokens from this address; Retry-After says how long to wait.",
     503: "The books cannot be read or written right now.",
 }
 BODY_REFUSAL: Mapping[int, str] = {

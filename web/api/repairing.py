@@ -13,7 +13,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from detector.detail import instant
-from remediation import life, worker
+from remediation import batch, life, worker
 from remediation.advice import action_json
 from remediation.advisor import exchanges
 from remediation.advisor.report import exchange_json
@@ -114,6 +114,23 @@ class Decision(Body):
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     by: Annotated[str | None, Field(max_length=60, description="Only while nobody has an account.")] = None
+
+
+class BatchDecision(Decision):
+    """Which actions of the signal are one decision: those of a kind, or the first so many of them."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=40)]
+    first: Annotated[int | None, Field(ge=1, le=life.MOST)] = None
+
+
+class Batch(Answer):
+    """Actions that were decided about as one, what they move together, and those that were left out, with why."""
+
+    kind: str
+    actions: list[ActionId]
+    statuses: dict[str, str]
+    totals: dict[str, Amount]
+    locked: dict[str, str]
 
 
 class Verification(Body):
@@ -240,6 +257,30 @@ _decide(
 )
 _decide("Reject an action", "Say that it is not to be done.", life.reject)
 _decide("Waive an action", "Say that it need not be done, so that what waits for it is free.", life.waive)
+
+
+@operation(
+    "/signals/<label>/batch",
+    Operation(
+        "Approve a batch",
+        "Approve the actions of one kind for a signal as one decision, their sum held to the limit; the first is "
+        "verified before the others are begun.",
+        Batch,
+        body=BatchDecision,
+        refuses=REFUSED,
+    ),
+    method="POST",
+)
+def approve_batch(label: str) -> Response:
+    """Approve many as one."""
+    wanted: BatchDecision = body(BatchDecision)
+    with _refusals(), operational.writing(console().engine) as session:
+        signal = signal_of(session, label)
+        found = batch.approve(
+            session, signal.id, wanted.kind, actor=_who(wanted.by), reason=wanted.reason, now=now(),
+            approvals=console().approvals, first=wanted.first,
+        )  # fmt: skip
+        return answer(200, found.as_json())
 
 
 def _ask(title: str, says: str, model: type[Body]) -> None:

@@ -1,4 +1,4 @@
-"""The team: who has what, handing signals out, standing in, who gets new signals, and the hours that hold."""
+"""The team: who has what, handing signals out, standing in, and who gets new signals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store import operational
 from web.api import answers
 from web.api.answers import Answer, Instant
 from web.api.bodies import Body, Empty
-from web.api.operations import Operation, body, check_match, operation
+from web.api.operations import Operation, body, operation
 from web.api.queries import one_of
 from web.console import console, now
 from web.preferences import preferences
@@ -87,16 +87,6 @@ class WantedRule(Body):
     field: Annotated[str, one_of(team.FIELDS)]
     value: Annotated[str, Field(min_length=1, max_length=200)]
     assignee: Name
-
-
-class Hours(Body):
-    """The hours from first seen to overdue, by severity."""
-
-    critical: Annotated[int, Field(ge=1, le=due.LONGEST)]
-    high: Annotated[int, Field(ge=1, le=due.LONGEST)]
-    medium: Annotated[int, Field(ge=1, le=due.LONGEST)]
-    low: Annotated[int, Field(ge=1, le=due.LONGEST)]
-    info: Annotated[int, Field(ge=1, le=due.LONGEST)]
 
 
 @operation("/team", Operation("Show the team", "Everybody's load and deadlines, and who gets new signals.", Team))
@@ -182,27 +172,6 @@ def remove_assign_rule(number: int) -> Response:
     return Response(status=204)
 
 
-@operation("/settings/hours", Operation("Show the hours", "The hours that each severity gives.", Hours, etag=True))
-def hours() -> Response:
-    """The hours by severity."""
-    with operational.reading(console().engine) as session:
-        return _hours(due.hours(session))
-
-
-@operation(
-    "/settings/hours",
-    Operation("Set the hours", "Every deadline counts by them at once.", Hours, body=Hours, etag=True, if_match=True),
-    method="PUT",
-)
-def set_hours() -> Response:
-    """Set the hours by severity."""
-    wanted: Hours = body(Hours)
-    with operational.writing(console().engine) as session:
-        check_match(_hours_version(due.hours(session)))
-        typed = {name: str(value) for name, value in wanted.model_dump().items()}
-        return _hours(due.set_hours(session, typed, actor=preferences().actor, now=now()))
-
-
 def _handed(deed: Callable[[Any], list[Change]]) -> Response:
     with _refusals(), operational.writing(console().engine) as session:
         changes = deed(session)
@@ -246,13 +215,3 @@ def _money(total: Total) -> dict[str, Any]:
 def _rule(each: Any) -> dict[str, Any]:
     names = ("id", "field", "value", "assignee", "made_by")
     return {**{name: getattr(each, name) for name in names}, "made_at": instant(each.made_at)}
-
-
-def _hours_version(kept: Any) -> str:
-    return "-".join(str(kept[name]) for name in due.HOURS)
-
-
-def _hours(kept: Any) -> Response:
-    told = answer(200, dict(kept))
-    told.set_etag(_hours_version(kept))
-    return told

@@ -70,11 +70,12 @@ def asking_model(home: Home) -> Asking:
 def program(many_signals: Home, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """Programs with the token of a person of each role, in a home where people have accounts."""
     home = many_signals.copy(tmp_path_factory.mktemp("roles") / "home")
-    secrets = {role: _token(home, person) for role, person in team(home).items()}
+    secrets = {role: token_of(home, person) for role, person in team(home).items()}
     return Program(home.app(), secrets)
 
 
-def _token(home: Home, person: Person) -> str:
+def token_of(home: Home, person: Person) -> str:
+    """The secret of a token that may do what the person may."""
     scopes = ROLES[person.roles[0]]
     with operational.writing(home.engine()) as session:
         return tokens.make(session, person, name="script", scopes=scopes, days=9, actor="tests", now=NOW)[1]

@@ -42,12 +42,16 @@ def test_days_are_announced_and_taken_back(manager: Asking, program: Program) ->
     manager(f"DELETE /calendar/{made['id']}", None, 404)
 
 
-def test_the_hours_have_a_version(manager: Asking) -> None:
-    seen = manager.answer("GET /settings/hours").headers["ETag"]
-    wanted = {"critical": 8, "high": 72, "medium": 168, "low": 720, "info": 2160}
-    assert manager("PUT /settings/hours", wanted, If_Match=seen)["critical"] == 8
-    manager("PUT /settings/hours", wanted, 412, If_Match=seen)
-    manager("PUT /settings/hours", {**wanted, "low": 0}, 422)
+def test_the_settings_have_a_version_and_are_for_admins(manager: Asking, program: Program) -> None:
+    admin = program.asking("admin")
+    seen = admin.answer("GET /settings").headers["ETag"]
+    wanted = {"settings": {"sla_hours": {"critical": 8}}, "reason": "agreed"}
+    kept = admin("PUT /settings", wanted, If_Match=seen)["settings"]
+    assert (kept["sla_hours"]["critical"], kept["sla_hours"]["low"], kept["calendar"]["timezone"]) == (8, 720, "UTC")
+    admin("PUT /settings", wanted, 412, If_Match=seen)
+    assert admin("PUT /settings", {"settings": {"sla_hours": {"low": 0}}}, 422)["errors"]
+    assert admin("PUT /settings", {"settings": {"none": {"low": 1}}}, 422)["errors"][0]["place"] == "/settings/none/low"
+    manager("PUT /settings", wanted, 403)
 
 
 def test_views_are_ones_own_or_the_teams(manager: Asking, program: Program) -> None:
