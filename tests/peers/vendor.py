@@ -187,6 +187,10 @@ class Server:
         """An object as it is."""
         return next(thing for thing in self.account.lists[list] if thing[key] == id)
 
+    def control_listed(self, list: str) -> Object:
+        """The objects of a list."""
+        return {"objects": self.account.lists[list]}
+
     def control_remove(self, list: str, key: str, id: str) -> None:
         """An object that is gone."""
         self.account.lists[list][:] = [thing for thing in self.account.lists[list] if thing[key] != id]
