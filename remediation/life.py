@@ -241,16 +241,22 @@ def stands(session: Session, action: Action) -> str | None:
         return why
     if _changed(session, action):
         return "the signal says something else than when this was approved"
-    if action.amount is None or not action.plan["deeds"]:
+    if action.amount is None or _invoice(action) is None:
         return None
-    invoice = action.plan["deeds"][0]["id"]
+    invoice = _invoice(action)
     signal = session.get_one(Signal, action.signal_id)
     others = select(Action).where(Action.id != action.id, Action.applied_at > signal.last_seen)
     others = others.where(Action.integration == action.integration)
     for other in session.scalars(others.where(Action.amount.is_not(None))):
-        if other.plan["deeds"] and other.plan["deeds"][0]["id"] == invoice and other.status != "rolled_back":
+        if _invoice(other) == invoice and other.status != "rolled_back":
             return f"{other.label} changed {invoice} since the signal was last seen; run the rule again first"
     return None
+
+
+def _invoice(action: Action) -> str | None:
+    """The invoice that the action writes to; None for one that writes to something else."""
+    deeds = action.plan["deeds"]
+    return str(deeds[0]["id"]) if deeds and deeds[0]["type"] == "invoice" else None
 
 
 def _withdrawn(action: Action) -> bool:

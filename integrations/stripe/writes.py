@@ -74,7 +74,9 @@ class StripeWrites:
             return {**row, **_discounts(found[0].get("discount"))}
         if type == "invoice" and row["status"] == "draft":
             code = str(row["currency"])
-            return {**row, **{f"line:{line['id']}": money(line.get("amount"), code) for line in self._lines(id)}}
+            held = found[0].get("lines")
+            lines = self._lines(id) if nested(held, "has_more") else entries(held)
+            return {**row, **{f"line:{line['id']}": money(line.get("amount"), code) for line in lines}}
         return row
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
