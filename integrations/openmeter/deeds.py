@@ -56,7 +56,8 @@ def _void(deed: Deed) -> Request:
 
 
 def _cancel(deed: Deed) -> Request:
-    return Request("post", f"v1/subscriptions/{_part(deed.id)}/cancel", {"timing": "immediate"})
+    """At once, as long as no other time is said."""
+    return Request("post", f"v1/subscriptions/{_part(deed.id)}/cancel", {})
 
 
 def _ingest(deed: Deed) -> Request:

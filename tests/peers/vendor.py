@@ -117,7 +117,7 @@ class Server:
             return _json(self.answers[key])
         body = request.get_json(silent=True) or request.form.to_dict()
         said = self.account.write(request.method, request.path, body | request.args.to_dict())  # type: ignore[attr-defined]
-        self.done.append({"method": request.method, "path": request.path, "key": key})
+        self.done.append({"method": request.method, "path": request.path, "key": key, "body": body})
         if key:
             self.answers[key] = said
         return _json(said)

@@ -18,6 +18,8 @@ from remediation.plans import Plan, deeds_of, differing
 from store.action_tables import Action
 from tests.peers.rows import NOW
 from tests.peers.stripe.process import Peer
+from tests.peers.test_vendor_shapes import COMPANIES as DESCRIBED
+from tests.peers.test_vendor_shapes import wrong_request
 from tests.peers.vendor import running
 from tests.remediation import small
 from tests.remediation.by_vendor import CASES, VENDORS, Books, books
@@ -82,6 +84,9 @@ def test_an_action_is_done_once_as_planned_though_its_reply_is_lost_and_undone(
     action = applied(sqlite_engine, held, plan)
     assert (action.status, action.error) == ("succeeded", None)
     assert len(peer.done()) - done == len(deeds_of(action.plan))
+    if vendor in DESCRIBED:  # the vendor's own description of the request, which shares nothing with the peer
+        (written, *_) = peer.done()[done:]
+        assert wrong_request(vendor, *(written[name] for name in ("method", "path", "body"))) == []  # type: ignore[arg-type]
     assert missing(held, action, plan) == []
     if not plan.reversible:
         return
