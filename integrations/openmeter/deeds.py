@@ -40,7 +40,7 @@ def _charge_next(deed: Deed) -> Request:
 
 def _line(about: Mapping[str, Any]) -> dict[str, Any]:
     """A flat amount of its own period. Its metadata says in the books' words what it is."""
-    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"]}
+    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"], "trueup_quantity": about.get("quantity")}
     return {
         "name": str(about["memo"])[:256],
         "period": {"from": about["start"], "to": about["end"]},

@@ -47,6 +47,11 @@ class OpenMeterWrites:
         """Every verb that there is a request for."""
         return frozenset(REQUESTS)
 
+    @property
+    def keyed(self) -> bool:
+        """OpenMeter knows no keys."""
+        return False
+
     def request(self, deed: Deed) -> Request:
         """The request that the deed is. Raises ValueError for a verb that OpenMeter has nothing for."""
         if deed.verb not in REQUESTS:

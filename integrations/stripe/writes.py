@@ -43,6 +43,11 @@ class StripeWrites:
         return frozenset(REQUESTS)
 
     @property
+    def keyed(self) -> bool:
+        """Stripe does."""
+        return True
+
+    @property
     def _api(self) -> Api:
         return self.reader.api
 

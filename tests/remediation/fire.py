@@ -42,6 +42,7 @@ class Fire:
     landed: int = 0
     longest: float = LONGEST  # sinks while processes finish before their kill, so that kills land on any machine
     caught: dict[str, int] = field(default_factory=dict)  # where the kills landed: the last row of the journal
+    faults: tuple[str, ...] = FAULTS
 
     @property
     def url(self) -> str:
@@ -57,6 +58,11 @@ class Fire:
             id = small.action(engine, small.signal(engine, f"fire {number}"), plan, state)
             (self.approved if number < count else self.others).append(id)
         engine.dispose()
+
+    @property
+    def looked(self) -> bool:
+        """Whether a person has looked at what is parked, and says that it was not done."""
+        return False
 
     def plan(self, number: int) -> Plan:
         """What the action of a number is to do, which the peer is made ready for."""
@@ -82,7 +88,7 @@ class Fire:
             if self.landed >= kills or not self.left():
                 break
             self.peer.control("calm")
-            if fault := self.chance.choice(FAULTS):
+            if fault := self.chance.choice(self.faults):
                 self.peer.fault(fault, method=self.chance.choice(("POST", "POST", "GET")), seconds=0.05)
             self._kill(self.chance.choice(self.left()))
         self.peer.control("calm")
@@ -150,9 +156,10 @@ class Fire:
             begin()
             for _ in range(3):
                 with operational.reading(engine) as session:
-                    if session.get_one(Action, id).status == "succeeded":
+                    status = session.get_one(Action, id).status
+                    if status == "succeeded":
                         return
                 with suppress(Refused, SourceError):
-                    execute.apply(remedy, id, actor="fire")
+                    execute.apply(remedy, id, actor="fire", again=status == "parked" and self.looked)
         finally:
             engine.dispose()

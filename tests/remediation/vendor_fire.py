@@ -12,7 +12,7 @@ from integrations.writing import Deed, Writes
 from remediation.plans import Plan
 from tests.remediation import small
 from tests.remediation.by_vendor import Books, opened
-from tests.remediation.fire import Fire
+from tests.remediation.fire import FAULTS, Fire
 
 EVENT = {"event_name": "llm", "customer": "c", "subject": "acme-1", "value": "1",
          "time": "2026-11-19T00:00:00+00:00", "properties": {"tokens": 1}}  # fmt: skip
@@ -23,6 +23,9 @@ class VendorFire(Fire):
     """Small credits, charges, adjustments and events, many of them on the same records."""
 
     vendor: str = ""
+    faults: tuple[str, ...] = tuple(
+        each for each in FAULTS if each != "doubled"
+    )  # only a key keeps out what is doubled
     books: Books = field(kw_only=True)
 
     def plan(self, number: int) -> Plan:
@@ -30,6 +33,10 @@ class VendorFire(Fire):
         verb = kinds[number % len(kinds)]
         made = PLANS[verb](self.books, number)
         return small.plan(verb, made, "downstream", integration=self.vendor)
+
+    @property
+    def looked(self) -> bool:
+        return self.vendor != "zuora"
 
     def writes(self) -> dict[str, Writes]:
         return {self.vendor: opened(self.vendor, self.peer).writes}
