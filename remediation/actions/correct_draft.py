@@ -34,6 +34,8 @@ def plan(case: Case) -> Iterator[Plan]:
         if line is None or row is None or row["status"] != "draft" or not amount:
             continue
         start, end = line["period_start"] or row["period_start"], line["period_end"] or row["period_end"]
+        if any(each.startswith("reported_usage:") for each in finding.records or ()):
+            continue  # what is wrong is a record of usage, and stays wrong whatever the line says: see correct_usage
         verb = verb_for(case, line, amount)
         if finding.currency != row["currency"] or start is None or end is None or verb is None:
             continue
