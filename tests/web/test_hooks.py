@@ -92,7 +92,7 @@ def test_every_vendors_delivery_is_taken_once_and_what_is_not_its_own_is_refused
 
 
 def test_nothing_is_taken_for_an_integration_that_is_not_configured(client: FlaskClient, home: Home) -> None:
-    answer = client.post("/hooks/zuora", json={})
+    answer = client.post("/hooks/elsewhere", json={})
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert client.get("/hooks/stripe").status_code == 405
     assert refused(home, "zuora") == {}
