@@ -83,8 +83,8 @@ def from_config(
 
     Settings: `client_id` and, as `api_key`, the secret of an OAuth client that may read; `base_url`, where the tenant
     is not in US Cloud 2; `timezone`, the tenant's, in which its days begin; `webhook_password`, which callouts bring.
-    At most 20 requests a second: Zuora allows a tenant 50,000 a minute, for all that it does. Raises ValueError naming a
-    setting that is missing or wrong.
+    At most 20 requests a second: Zuora allows a tenant 50,000 a minute, for all that it does. Raises ValueError naming
+    a setting that is missing or wrong.
     """
     secret, base_url, per_second = connection(name, settings, DEFAULT_URL)
     client_id, timezone = settings.get("client_id"), str(settings.get("timezone") or "UTC")
