@@ -138,9 +138,8 @@ class Home:
             writes=_writes(self),
             allowed=frozenset({TICKETS, *(name for name in config.pulled if config.integrations[name].writes)}),
             pull=partial(_pull_records, self),
-            approvals=Approvals(config.remediation.approval_limit),
+            approvals=Approvals(config.remediation.approval_limit, config.remediation.batch),
             gate=GatePolicy(automatic, config.gate.approved_by or "", config.gate.longest),
-            batch=config.remediation.batch,
         )
 
     @property

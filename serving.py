@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
-import click
-
 import config as configuration
-from detector import arrivals, deliveries, report, schedule, terminal, trials
+from detector import arrivals, deliveries, reconcile, report, schedule, terminal, trials
 from detector.background import Background
 from detector.connections import Configured
 from detector.delivering import Applying
+from detector.ready import Ready
 from detector.terminal import JobFailed
 from home import Home, sync
 from integrations.capabilities import Receiving
@@ -24,7 +24,7 @@ from remediation import worker as repairs
 from stated import stated
 from store import operational
 
-EVENT_SECONDS = 0.25
+EVENT_SECONDS = 0.1
 GATE_SECONDS = 15
 HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
@@ -58,12 +58,14 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         connected=_connected(home, receiving),
         stated=stated(home.config),
     )
-    background = _background(home)
+    ready = Ready(home.warehouse, home.setting.allowed)
+    background = _background(home, ready)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "ready": (15, ready.gather),
         "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(home.clock())),
     }
     for name, integration in receiving.items():
@@ -89,11 +91,12 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
     finally:
         loop.shutdown(wait=False)
         home.warehouse.near.close()
+        ready.close()
 
 
 def announce(home: Home, url: str) -> None:
     """Say where the console answers, and while nobody has an account, the link that makes the first admin."""
-    click.echo(url)
+    terminal.echo(url)
     with operational.writing(home.engine) as session:
         secret = invitations.first_run(session, now=home.clock())
     if secret:
@@ -125,11 +128,13 @@ def _look_after_holds(home: Home) -> None:
     holds.reconcile(home.remedy)
 
 
-def _background(home: Home) -> Background:
+def _background(home: Home, ready: Ready | None = None) -> Background:
     """What the loop of `serve` works with."""
     syncs = {name: partial(_synced, home, name) for name in home.pulled}
     tests = {name: partial(_tested, home, name) for name in home.pulled}
-    return Background(home.setting, home.live, syncs, home.config.rhythms, tests)
+    compares = {name: partial(_compared, home, name) for name in home.pulled}
+    setting = replace(home.setting, ready=ready)
+    return Background(setting, home.live, syncs, home.config.rhythms, tests, compares)
 
 
 def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
@@ -140,6 +145,16 @@ def _tested(home: Home, name: str) -> str:
     if wrong := home.wrong(name):
         raise JobFailed(wrong)
     return "Everything that it fills can be read."
+
+
+def _compared(home: Home, name: str) -> str:
+    """The source beside the books, row by row; a difference is a failure that says where."""
+    tables = integration_of(home.pulled[name]).capabilities.reads
+    found = reconcile.reconcile(home.setting, home.integration(name), tables)
+    told = "; ".join(line.strip() for line in reconcile.compared_text(found))
+    if not all(each.agrees for each in found):
+        raise JobFailed(told)
+    return told
 
 
 def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:

@@ -39,13 +39,23 @@ ELSEWHERE = {
     "rules": "detector.version_commands:rules",
     "dry-run": "detector.trial_commands:dry_run",
     "runs": "detector.commands:runs",
-    "signals": "detector.commands:signals",
+    "signals": "detector.signal_commands:signals",
+    "undo": "detector.signal_commands:undo",
+    "team": "detector.team_commands:team_group",
+    "settings": "detector.team_commands:settings_group",
+    "views": "detector.team_commands:views_group",
+    "notifications": "detector.team_commands:notifications",
+    "report": "detector.team_commands:report_command",
+    "jobs": "detector.book_commands:jobs",
+    "record": "detector.book_commands:record",
+    "usage": "detector.book_commands:usage",
     "signal": "detector.commands:one_signal",
     "explain": "detector.explain_commands:explain",
     "rerate": "detector.explain_commands:rerate",
     "series": "detector.series_commands:series",
     "events": "detector.event_commands:events",
     "models": "detector.model_commands:models",
+    "calendar": "detector.calendar_commands:calendar_group",
     "example": "detector.example_command:example",
     "advise": "remediation.advisor.commands:advise_command",
     "ask": "remediation.advisor.commands:ask_command",
@@ -102,7 +112,7 @@ def demo(home: Home, port: int | None, customers: int) -> None:
         with _timed("rules"):
             _check(detect(home, home.rules(()), home.clock(), lambda result: terminal.say(report.run_line(result))))
         place.complete({"customers": customers, "seed": DEMO_SEED, "as_of": present.isoformat()})
-    serve(home, port, lambda url: click.echo(f"{url}  (Ctrl-C stops it)"))
+    serve(home, port, lambda url: terminal.echo(f"{url}  (Ctrl-C stops it)"))
 
 
 @cli.command("import")
@@ -116,7 +126,7 @@ def import_command(home: Home, directory: Path, keep_good: bool, as_json: bool) 
     if as_json:
         terminal.answer(report.load_json(load, "import"))
     else:
-        click.echo(f"import: {report.load_line(load)}")
+        terminal.echo(f"import: {report.load_line(load)}")
 
 
 @cli.command("sync")
@@ -153,7 +163,7 @@ def sync_command(
     if as_json:
         terminal.answer(report.loads_json(loads))
     for name, load in loads if not as_json else ():
-        click.echo(f"{name}: {report.load_line(load)}")
+        terminal.echo(f"{name}: {report.load_line(load)}")
     if failed:
         raise JobFailed("\n".join(failed))
 
@@ -165,7 +175,7 @@ def sync_command(
 @click.pass_obj
 def run_command(home: Home, rules: tuple[str, ...], as_of: datetime | None, as_json: bool) -> None:
     """Evaluate rules and keep their signals."""
-    tell = (lambda result: None) if as_json else (lambda result: click.echo(report.run_line(result)))
+    tell = (lambda result: None) if as_json else (lambda result: terminal.echo(report.run_line(result)))
     chosen = home.rules(rules)
     if not rules:
         with operational.reading(home.engine) as session:
@@ -191,7 +201,7 @@ def doctor(home: Home, as_json: bool) -> None:
         terminal.answer([{"name": each.name, "well": each.well, "said": each.said} for each in checked])
     else:
         for each in checked:
-            click.echo(f"{'well' if each.well else 'NOT WELL':<9} {each.name}: {report.printable(each.said)}")
+            terminal.echo(f"{'well' if each.well else 'NOT WELL':<9} {each.name}: {report.printable(each.said)}")
     if unwell := [each.name for each in checked if not each.well]:
         raise JobFailed(f"not well: {', '.join(unwell)}")
 
@@ -229,7 +239,7 @@ def _timed(phase: str) -> Iterator[None]:
     """Say how many seconds a phase of the demo took."""
     began = time.perf_counter()
     yield
-    click.echo(f"{phase:<8} {time.perf_counter() - began:6.1f} s")
+    terminal.echo(f"{phase:<8} {time.perf_counter() - began:6.1f} s")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

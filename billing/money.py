@@ -70,9 +70,12 @@ def minor_unit(currency: str) -> Decimal:
     return Decimal(f"1E-{minor_digits(currency)}")
 
 
-def to_minor(amount: Decimal, currency: str) -> int:
-    """The amount in minor units: 12.34 USD is 1234. Raises ValueError when it holds a part of a minor unit."""
-    minor = Fraction(amount) * _power_of_ten(minor_digits(currency))
+def to_minor(amount: Decimal, currency: str, digits: int | None = None) -> int:
+    """The amount in minor units: 12.34 USD is 1234. Raises ValueError when it holds a part of a minor unit.
+
+    `digits`: those of a system that states the currency otherwise than ISO 4217.
+    """
+    minor = Fraction(amount) * _power_of_ten(minor_digits(currency) if digits is None else digits)
     if minor.denominator != 1:
         raise ValueError(f"{amount} {currency} is not a whole number of minor units; round it first")
     return minor.numerator

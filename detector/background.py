@@ -34,6 +34,7 @@ class Background:
     syncs: Mapping[str, Callable[[bool, Window | None], str]]
     every: Mapping[str, timedelta]  # how often each integration is synced by itself
     tests: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # whether each can be read, raising why not
+    compares: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # each beside the books, row by row
 
     def beat(self) -> None:
         """Sync what is due, then run what is due by the clock; what a sync brings in runs its rules as an event."""
@@ -52,7 +53,7 @@ class Background:
 
     def work(self) -> None:
         """Do what pages asked for, one after another, until nothing waits."""
-        self._do({"run": self._run, "sync": self._sync, "test": self._test})
+        self._do({"run": self._run, "sync": self._sync, "test": self._test, "reconcile": self._compare})
 
     def _do(self, handlers: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> None:
         while requests.work(self.setting.engine, handlers, worker=self.setting.worker, clock=self.setting.clock):
@@ -106,6 +107,9 @@ class Background:
 
     def _test(self, args: Mapping[str, Any]) -> str:
         return self.tests[str(args["integration"])]()
+
+    def _compare(self, args: Mapping[str, Any]) -> str:
+        return self.compares[str(args["integration"])]()
 
 
 def quick_first(rules: Sequence[Rule]) -> list[list[Rule]]:

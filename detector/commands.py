@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import click
 from sqlalchemy import Engine
 
-from detector import inbox, ledger, report, terminal
+from detector import claims, inbox, ledger, report, sheets, terminal
 from detector.cycle import Clock
 from detector.rules import Rule, RuleProblem
 from detector.signal_document import document
@@ -59,14 +59,17 @@ def _filters(command: Any) -> Any:
     return command
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @_filters
 @click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="Lines of the table.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line per signal and currency.")
 @JSON
-@click.pass_obj
-def signals(home: Opened, /, limit: int, as_csv: bool, as_json: bool, **chosen: Any) -> None:
-    """The signals, those first that cost most if nobody acts."""
+@click.pass_context
+def signals(context: click.Context, /, limit: int, as_csv: bool, as_json: bool, **chosen: Any) -> None:
+    """The signals, those first that cost most if nobody acts; and what people do with them."""
+    if context.invoked_subcommand is not None:
+        return
+    home: Opened = context.obj
     try:
         wanted = inbox.Filter(view="every", **chosen)
     except inbox.BadFilter as error:
@@ -76,21 +79,24 @@ def signals(home: Opened, /, limit: int, as_csv: bool, as_json: bool, **chosen: 
         if as_json:
             terminal.answer_all(inbox.export(session, wanted, now))
         elif as_csv:
-            report.write_csv(sys.stdout, inbox.export(session, wanted, now))
+            sys.stdout.writelines(sheets.lines(report.csv_rows(inbox.export(session, wanted, now))))
         else:
             page = inbox.page(session, wanted, now, limit)
             terminal.show(report.signal_table(page.items))
-            click.echo(f"{len(page.items)} of {page.total} signals; {report.totals(page.totals)}")
+            terminal.echo(f"{len(page.items)} of {page.total} signals; {report.totals(page.totals)}")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--rule", default="", help="Only of this rule.")
 @click.option("--status", default="", type=click.Choice(["", *ledger.STATUSES]), help="Only those that ended so.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="The newest so many.")
 @JSON
-@click.pass_obj
-def runs(home: Opened, rule: str, status: str, limit: int, as_json: bool) -> None:
+@click.pass_context
+def runs(context: click.Context, rule: str, status: str, limit: int, as_json: bool) -> None:
     """What ran, when, why, on which snapshot, how long, and what was skipped and why; the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    home: Opened = context.obj
     if rule:
         (chosen,) = home.rules([rule])[:1]
         rule = chosen.name
@@ -100,7 +106,19 @@ def runs(home: Opened, rule: str, status: str, limit: int, as_json: bool) -> Non
             terminal.answer([ledger.as_json(run) for run in found.runs])
         else:
             terminal.show(report.run_table(found.runs))
-            click.echo(f"{len(found.runs)} runs{'; --limit shows more' if found.next else ''}")
+            terminal.echo(f"{len(found.runs)} runs{'; --limit shows more' if found.next else ''}")
+
+
+@runs.command("cancel")
+@click.argument("number", type=int)
+@click.option("--as", "actor", default="cli", show_default=True, metavar="NAME", help="Who does this.")
+@click.pass_obj
+def cancel_run(home: Opened, number: int, actor: str) -> None:
+    """Stop a run that is going on; it keeps nothing."""
+    with operational.writing(home.engine) as session:
+        if not claims.cancel(session, number, actor=actor):
+            raise click.UsageError(f"no run {number} is going on; trueup runs --status running lists them")
+    terminal.echo(f"run {number} stops within a second and keeps nothing")
 
 
 @click.group("signal")
@@ -123,4 +141,4 @@ def show_signal(home: Opened, signal_id: str, as_json: bool) -> None:
         if as_json:
             terminal.answer(document(session, detail, rule))
         else:
-            click.echo("\n".join(report.signal_text(detail, report.advice(rule))))
+            terminal.echo("\n".join(report.signal_text(detail, report.advice(rule))))

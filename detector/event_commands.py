@@ -45,7 +45,7 @@ def events(
     if as_json:
         terminal.answer(_json(found))
     else:
-        click.echo("\n".join(_text(found)))
+        terminal.echo("\n".join(_text(found)))
 
 
 def _json(found: Traced) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import click
 
+from detector import terminal
 from detector.cycle import Clock
 from detector.terminal import INSTANT
 from integrations import example as example_company
@@ -34,4 +35,4 @@ def example(home: Timed, directory: Path, customers: int, seed: int, faults: str
     except example_company.ExampleError as error:
         raise click.UsageError(str(error)) from None
     rows, planted = sum(made.rows.values()), sum(made.faults.values())
-    click.echo(f"{made.directory}: {rows:,} rows as of {moment:%Y-%m-%dT%H:%M:%SZ}, {planted} faults planted")
+    terminal.echo(f"{made.directory}: {rows:,} rows as of {moment:%Y-%m-%dT%H:%M:%SZ}, {planted} faults planted")

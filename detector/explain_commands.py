@@ -65,7 +65,7 @@ def explain(
     if as_json:
         terminal.answer(found.as_json())
     else:
-        click.echo(found.as_text(), nl=False)
+        terminal.echo(found.as_text(), nl=False)
 
 
 def _explained(
@@ -131,7 +131,7 @@ def rerate(
     if as_json:
         terminal.answer(found.as_json())
     else:
-        click.echo(found.as_text(), nl=False)
+        terminal.echo(found.as_text(), nl=False)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -6,11 +6,12 @@ They open nothing themselves, see `Opened`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Protocol
 
 import click
 
-from detector import deliveries, delivery_report, reconcile, terminal
+from detector import deliveries, delivery_report, flow, reconcile, terminal
 from detector.commands import Opened as Home
 from detector.cycle import Setting
 from detector.report import count
@@ -37,7 +38,7 @@ def integrations(context: click.Context) -> None:
     """What can be connected, and whether what is connected is read completely."""
     if context.invoked_subcommand is None:
         for kind in kinds():
-            click.echo(find(kind))
+            terminal.echo(find(kind))
 
 
 @integrations.command("verify")
@@ -55,9 +56,9 @@ def verify(home: Opened, name: str, as_json: bool) -> None:
     if as_json:
         terminal.answer({"name": name, "reads": True, "counts": compared})
     else:
-        click.echo(f"{name}: can be read{'' if compared else '; it does not count its records'}")
+        terminal.echo(f"{name}: can be read{'' if compared else '; it does not count its records'}")
         for each in compared:
-            click.echo("  {table}: {source} there, {books} in the books".format(**each))
+            terminal.echo("  {table}: {source} there, {books} in the books".format(**each))
     if apart := [str(each["table"]) for each in compared if each["source"] != each["books"]]:
         raise JobFailed(f"{name}: not the same number of {', '.join(apart)}; trueup sync {name} --full reads all again")
 
@@ -73,10 +74,16 @@ def reconcile_command(home: Opened, name: str, as_json: bool) -> None:
         compared = reconcile.reconcile(home.setting, integration, find(home.pulled[name]).capabilities.reads)
     except SourceError as error:
         raise JobFailed(f"{name}: {error}") from None
+    with closing(home.warehouse.connect(read_only=True)) as books:
+        holes = flow.holes(books, name).get(name, ())
     if as_json:
-        terminal.answer({"name": name, "tables": reconcile.compared_json(compared)})
+        left_out = [{"after": hole.after, "before": hole.before, "numbers": hole.left_out} for hole in holes]
+        tables = reconcile.compared_json(compared)
+        terminal.answer({"name": name, "tables": tables, "invoice_numbers_left_out": left_out})
     else:
-        click.echo("\n".join(reconcile.compared_text(compared)))
+        lines = reconcile.compared_text(compared)
+        lines += [f"MISSING {count(h.left_out, 'invoice number')} between {h.after} and {h.before}" for h in holes]
+        terminal.echo("\n".join(lines))
     if apart := [each.table for each in compared if not each.agrees]:
         raise JobFailed(
             f"{name}: {', '.join(apart)} not as they are there; trueup integrations repair {name} TYPE ID... reads "
@@ -106,7 +113,7 @@ def repair(home: Opened, name: str, record_type: str, ids: tuple[str, ...]) -> N
             terminal.say_remarks(name, page.remarks)
             written = sum(each.written for each in counts.values())
             outcome = f"{count(written, 'row')} written" if written else "as it was"
-            click.echo(f"{record_type} {id}: {outcome}")
+            terminal.echo(f"{record_type} {id}: {outcome}")
 
 
 @integrations.command("deliveries")
@@ -122,14 +129,14 @@ def deliveries_command(home: Opened, name: str | None, retry: bool, as_json: boo
         _configured(home, name)
         with operational.writing(home.engine) as session:
             again = deliveries.retry(session, name, home.clock())
-        click.echo(f"{name}: {again} will be applied again by trueup serve")
+        terminal.echo(f"{name}: {again} will be applied again by trueup serve")
         return
     with operational.reading(home.engine) as session:
         told = delivery_report.deliveries_json(session, name)
     if as_json:
         terminal.answer(told)
     else:
-        click.echo("\n".join(delivery_report.deliveries_text(told)))
+        terminal.echo("\n".join(delivery_report.deliveries_text(told)))
 
 
 def _configured(home: Opened, name: str) -> Integration:

@@ -5,10 +5,11 @@ Money is counted as `detector.outcomes` says, which the scoreboard counts by too
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -46,6 +47,30 @@ class Report:
     to_first_action: timedelta | None
     to_verified: timedelta | None
     precision: tuple[Precision, ...]
+
+
+COLUMNS = ("what", "currency", "exact or right", "estimate or wrong", "signals")
+"""Of the report as a sheet."""
+
+
+def span(name: str, zone: tzinfo = UTC, year_begins: int = 1) -> tuple[datetime, datetime]:
+    """The month (2026-10), or the year (2026) that begins in its month `year_begins`, in a zone. Raises ValueError."""
+    try:
+        if len(name) == 4:
+            first = datetime.strptime(name, "%Y").replace(month=year_begins, tzinfo=zone)
+            return first, first.replace(year=first.year + 1)
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=zone)
+        return month, (month + timedelta(days=32)).replace(day=1)
+    except (ValueError, OverflowError):
+        raise ValueError(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
+
+
+def rows(found: Report) -> Iterator[tuple[Any, ...]]:
+    """The numbers of a report, a row each, under COLUMNS."""
+    for each in found.sums:
+        yield each.kind, each.currency, each.exact, each.estimate, each.signals
+    for judged in found.precision:
+        yield f"precision of {judged.rule}", "", judged.right, judged.wrong, judged.right + judged.wrong
 
 
 def report(session: Session, start: datetime, end: datetime) -> Report:

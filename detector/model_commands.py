@@ -45,7 +45,7 @@ def models(home: Opened, teach: bool, as_json: bool) -> None:
         terminal.answer([_as_json(row, in_force) for row in rows])
         return
     if not rows:
-        click.echo("no model was taught yet: unusual usage is screened; `trueup models --teach` teaches one")
+        terminal.echo("no model was taught yet: unusual usage is screened; `trueup models --teach` teaches one")
         return
     table = terminal.columns("model", "taught", "series", "labels", "in force", "why", right=("series", "labels"))
     for row in rows:

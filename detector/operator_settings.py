@@ -154,6 +154,15 @@ def typed(form: Mapping[str, str]) -> Values:
     return found
 
 
+def changed(before: Values, wanted: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """The fields of a form in which some values are other ones. Raises BadSettings for one that there is not."""
+    known = {(group.name, key) for group in GROUPS for key in group.usual}
+    given = {(name, key): str(value) for name, own in wanted.items() for key, value in own.items()}
+    if unknown := {place: f"there is no setting {'.'.join(place)[:60]}" for place in given if place not in known}:
+        raise BadSettings(unknown)
+    return {f"{name}.{key}": given.get((name, key), str(before[name][key])) for name, key in known}
+
+
 def changes(before: Values, after: Values) -> list[Change]:
     """What differs, in the order of the groups."""
     return [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from rich.table import Table
 
@@ -130,16 +129,11 @@ def advice(rule: Rule | None) -> list[dict[str, Any]]:
     ]
 
 
-def write_csv(out: TextIO, signals: Iterable[Mapping[str, Any]]) -> None:
-    """One line per signal and currency; text that a spreadsheet would take for a formula is quoted."""
-    csv.writer(out).writerows(csv_rows(signals))
-
-
 def csv_rows(signals: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
-    """The names of the columns, then a row per signal and currency, as `write_csv` writes them."""
+    """The rows of the sheet of signals: the names of the columns, then one per signal and currency."""
     yield [*CSV_COLUMNS, *CSV_MONEY, "records"]
     for signal in signals:
-        head = [_cell(signal[name]) for name in CSV_COLUMNS]
+        head = [signal[name] for name in CSV_COLUMNS]
         for money in signal["impact"] or [dict.fromkeys(CSV_MONEY)]:
             yield [*head, *(money[name] for name in CSV_MONEY), len(signal["entities"])]
 
@@ -358,11 +352,6 @@ def _event(event: Any) -> str:
 def _event_json(event: Any) -> dict[str, Any]:
     names = ("id", "change_id", "actor", "kind", "reason", "detail", "before", "after", "run_id", "undone_by")
     return {"at": instant(event.at), **{name: getattr(event, name) for name in names}}
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def count(number: int, noun: str) -> str:

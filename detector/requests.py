@@ -16,7 +16,7 @@ from store.operational_tables import Job
 LEASE = timedelta(hours=1)
 """How long a job may take when its process cannot be looked up."""
 
-KINDS = ("run", "sync", "test", "event", "advise", "ask")
+KINDS = ("run", "sync", "test", "event", "advise", "ask", "deed", "reconcile")
 
 
 class NotYet(Exception):  # noqa: N818 (named for what happened)
@@ -25,7 +25,7 @@ class NotYet(Exception):  # noqa: N818 (named for what happened)
 
 def request(session: Session, kind: str, args: Mapping[str, Any], *, actor: str, now: datetime) -> Job:
     """Ask a worker for a run (`rules`: names, empty for all), a sync (`integrations`: names, `full`: bool, a window
-    `from` and `to`) or a test (`integration`: name).
+    `from` and `to`), a test or a comparison with the books (`integration`: name).
 
     An equal request that still waits is returned instead of a second one. Raises ValueError for another kind.
     """

@@ -65,7 +65,7 @@ def show_rule(home: Opened, rule: str, as_json: bool) -> None:
         if as_json:
             terminal.answer({**report.rule_json(chosen), "file": yaml.safe_load(text)})
         else:
-            click.echo(f"# {chosen.path}\n{text}", nl=False)
+            terminal.echo(f"# {chosen.path}\n{text}", nl=False)
 
 
 @rules.command("test")
@@ -82,9 +82,9 @@ def test_rules(home: Opened, names: tuple[str, ...]) -> None:
         for result in results:
             passed, failed = passed + result.passed, failed + (not result.passed)
             for failure in result.failures:
-                click.echo(f"{rule.path}: case {result.case!r}: {failure}")
-        click.echo(f"{rule.code} {rule.name}: {sum(each.passed for each in results)} of {len(results)} cases pass")
-    click.echo(f"{passed} cases pass, {failed} fail")
+                terminal.echo(f"{rule.path}: case {result.case!r}: {failure}")
+        terminal.echo(f"{rule.code} {rule.name}: {sum(each.passed for each in results)} of {len(results)} cases pass")
+    terminal.echo(f"{passed} cases pass, {failed} fail")
     if failed:
         raise terminal.JobFailed(f"{failed} cases fail")
     if not paths:
@@ -110,13 +110,13 @@ def new_rule(home: Opened, name: str, folder: str, file: Path | None, copied: st
     if problems:
         raise click.UsageError("; ".join(problem.message for problem in problems))
     next_step = f"trueup rules push {path}" if file else f"trueup rules test {name}; trueup dry-run {name}"
-    click.echo(f"{path}  (try it: {next_step})")
+    terminal.echo(f"{path}  (try it: {next_step})")
 
 
 @rules.command("schema")
 def schema() -> None:
     """The JSON Schema of a rule file, for editors."""
-    click.echo(rule_schema.text(), nl=False)
+    terminal.echo(rule_schema.text(), nl=False)
 
 
 def single(home: Opened, name: str) -> Rule:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from detector import terminal
 from detector.terminal import JSON, JobFailed
 from detector.unusual import Scoring, reading
+from detector.unusual.events import KINDS
 from detector.unusual.scoring import METHODS, RESULT
 
 SHOWN = 20
@@ -31,9 +32,7 @@ SCHEMA = pa.schema(
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option(
-    "--events", type=FILE, help="Known changes: series, kind (plan_change, contract_end, start, planned), start, end."
-)
+@click.option("--events", type=FILE, help=f"Known changes: series, kind ({', '.join(KINDS)}), start, end.")
 @click.option(
     "--budget", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True,
     help="Signals per 1000 series-months of clean usage that you want to look at.",
@@ -127,7 +126,7 @@ def _answer(scoring: Scoring, alarms: pd.DataFrame, budget: float, out: Path | N
             "highest": [_as_json(row) for row in alarms.to_dict("records")],
         })  # fmt: skip
         return
-    click.echo(
+    terminal.echo(
         f"{found.series:,} series, {found.rows:,} rows: {found.alarms:,} alarms in {found.alarmed_series:,} series "
         f"at {budget:g} per 1000 series-months" + (f"; every row in {out}" if out else "")
     )

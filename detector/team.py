@@ -20,6 +20,7 @@ from detector.overview import Total, totals_by
 from detector.triage import Change
 from store import audit
 from store.operational_tables import Signal
+from store.people_tables import Person
 from store.team_tables import AssignRule, TeamMember
 
 FIELDS: Mapping[str, str] = {
@@ -79,7 +80,12 @@ def hand_out(session: Session, *, actor: str, now: datetime) -> list[Change]:
 
     Raises BadTeam when nobody is there to get one, or there is nothing to give.
     """
-    present = [(load.open, load.name) for load in loads(session, HOURS, now) if load.away_until is None]
+    gone = disabled(session)
+    present = [
+        (load.open, load.name)
+        for load in loads(session, HOURS, now)
+        if load.away_until is None and load.name.casefold() not in gone
+    ]
     query = select(Signal.id).where(Signal.is_open.is_(True), Signal.assignee.is_(None), Signal.merged_into.is_(None))
     ids = session.scalars(query.order_by(Signal.rank_amount.desc(), Signal.id).limit(MOST_HANDED_OUT)).all()
     if not present or not ids:
@@ -97,10 +103,21 @@ def reassign(session: Session, who: str, to: str, *, actor: str, now: datetime) 
     """Give all open signals of a person to another. Raises BadTeam when there are none, or nobody is named."""
     if not to or to == who:
         raise BadTeam("say who gets the signals")
+    _check_present(session, to)
     ids = session.scalars(select(Signal.id).where(Signal.is_open.is_(True), Signal.assignee == who)).all()
     if not ids:
         raise BadTeam(f"{who} has no open signal")
     return triage.assign(session, ids, to, actor=actor, now=now)
+
+
+def disabled(session: Session) -> set[str]:
+    """The names, without case, of those whose account is disabled: nobody gives them work."""
+    return set(session.scalars(select(Person.name_key).where(Person.disabled_at.is_not(None))))
+
+
+def _check_present(session: Session, name: str) -> None:
+    if name.casefold() in disabled(session):
+        raise BadTeam(f"the account of {name} is disabled; name somebody else")
 
 
 def set_away(
@@ -111,6 +128,8 @@ def set_away(
         raise BadTeam("a person needs a name")
     if cover == name:
         raise BadTeam(f"{name} cannot stand in for {name}")
+    if cover and until:
+        _check_present(session, cover)
     member = session.get(TeamMember, name) or TeamMember(name=name)
     before = _standing(member)
     member.away_until, member.cover = until, cover if until else None
@@ -127,6 +146,7 @@ def add_rule(session: Session, field: str, value: str, assignee: str, *, actor: 
     """Say who gets new signals of a kind. Raises BadTeam for an unknown field or an empty value or name."""
     if field not in FIELDS or not value or not assignee:
         raise BadTeam("say which signals, and who gets them")
+    _check_present(session, assignee)
     rule = AssignRule(field=field, value=value, assignee=assignee, made_by=actor, made_at=now)
     session.add(rule)
     session.flush()
@@ -158,6 +178,7 @@ def assign_new(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     asked = rules(session) if ids else []
     if not asked:
         return
+    gone = disabled(session)
     away = {
         member.name: member.cover
         for member in session.scalars(select(TeamMember).where(TeamMember.away_until > now))
@@ -166,7 +187,7 @@ def assign_new(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     for signal in session.scalars(select(Signal).where(Signal.id.in_(ids), Signal.assignee.is_(None))):
         rule = next((rule for rule in asked if str(getattr(signal, rule.field)) == rule.value), None)
         name = away.get(rule.assignee, rule.assignee) if rule else None
-        if rule and name:
+        if rule and name and name.casefold() not in gone:
             shares.setdefault((name, rule.id), []).append(signal.id)
     for (name, number), own in shares.items():
         triage.assign(session, own, name, actor=f"rule:assign-{number}", now=now)

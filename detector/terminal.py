@@ -8,6 +8,7 @@ What a command answers goes to standard output, what it says meanwhile to standa
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,9 @@ from rich.table import Table
 from integrations.pages import Remark
 
 _WIDEST = 10_000
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but line feed and tab, and those that turn the direction of letters (Unicode TR 9, 36)."""
 
 EVERY = 5.0
 """Seconds between two plain lines of one job."""
@@ -110,9 +114,19 @@ def progress() -> Iterator[Bar]:
         yield Bar(drawn)
 
 
+def plain(text: str) -> str:
+    """The text without what steers a terminal or turns its letters round: a record's name, or a model, must not."""
+    return _STEERING.sub("?", text)
+
+
+def echo(text: object = "", *, nl: bool = True) -> None:
+    """Text on standard output, as `plain` leaves it; every command speaks through this."""
+    click.echo(plain(str(text)), nl=nl)
+
+
 def say(text: str) -> None:
     """One line about what is going on."""
-    click.echo(text, err=True)
+    click.echo(plain(text), err=True)
 
 
 def say_remarks(name: str, remarks: Iterable[Remark]) -> None:
@@ -130,16 +144,22 @@ def complain(lines: Sequence[str], code: int) -> int:
 
 def answer(value: Any) -> None:
     """JSON and nothing else on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(value))
 
 
 def answer_all(values: Iterable[Any]) -> None:
     """A JSON array on standard output, written as its members come."""
     before = "["
     for value in values:
-        click.echo(before + json.dumps(value, indent=2, ensure_ascii=False), nl=False)
+        click.echo(before + _json(value), nl=False)
         before = ",\n"
     click.echo("]" if before != "[" else "[]")
+
+
+def _json(value: Any) -> str:
+    """The value as JSON, in which what steers a terminal is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def show(table: Table) -> None:
@@ -155,9 +175,17 @@ def show(table: Table) -> None:
         click.echo(line.rstrip())
 
 
+class Cells(Table):
+    """A table whose cells are plain text."""
+
+    def add_row(self, *cells: Any, **more: Any) -> None:
+        """A row, its texts as `plain` leaves them."""
+        super().add_row(*(plain(cell) if isinstance(cell, str) else cell for cell in cells), **more)
+
+
 def columns(*names: str, right: tuple[str, ...] = ()) -> Table:
     """An empty table with these columns; those in `right` hold numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Cells(box=None, pad_edge=False, header_style="bold")
     for name in names:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return table

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from detector import audited, covered, merged
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
+from store.people_tables import Person
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     "unhandled": frozenset({"triaged", "in_progress", "resolved", "suppressed", "false_positive"}),
@@ -202,7 +203,13 @@ def assign(
     now: datetime,
     version: int | None = None,
 ) -> Change:
-    """Hand signals to a person, or to nobody (None). Raises ChangedMeanwhile, UnknownSignal."""
+    """Hand signals to a person, or to nobody (None).
+
+    Raises IllegalTransition when their account is disabled; ChangedMeanwhile, UnknownSignal.
+    """
+    gone = (Person.name_key == (assignee or "").casefold(), Person.disabled_at.is_not(None))
+    if assignee and session.scalar(select(Person.id).where(*gone)) is not None:
+        raise IllegalTransition(f"the account of {assignee} is disabled; name somebody else")
     deed = _Deed("assign", "assigned" if assignee else "unassigned", actor, now, assignee, version)
     return _change(session, ids, deed, lambda signal: {"assignee": assignee})
 

@@ -66,7 +66,7 @@ def calibrate(home: Opened, rule: str, parameter: str, values: tuple[str, ...], 
     if as_json:
         terminal.answer(answer)
     else:
-        click.echo("\n".join(told.calibration_text(answer)))
+        terminal.echo("\n".join(told.calibration_text(answer)))
 
 
 @click.command("dry-run")
@@ -98,7 +98,7 @@ def dry_run(
     if as_json:
         terminal.answer(answer)
     else:
-        click.echo("\n".join(told.backtest_text(answer)))
+        terminal.echo("\n".join(told.backtest_text(answer)))
 
 
 def backtested(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from detector import overrides, report, terminal, versions
+from detector import overrides, report, schedule, terminal, versions
 from detector import trial_report as told
 from detector.detail import instant
 from detector.past import Span
@@ -87,9 +87,9 @@ def diff(
     if as_json:
         terminal.answer(answer)
         return
-    click.echo("\n".join(lines or ["the texts are the same"]))
+    terminal.echo("\n".join(lines or ["the texts are the same"]))
     if effect:
-        click.echo("\n".join(told.backtest_text(answer["effect"])))
+        terminal.echo("\n".join(told.backtest_text(answer["effect"])))
 
 
 @rules.command("activate")
@@ -118,7 +118,7 @@ def retire(home: Opened, rule: str) -> None:
         version = versions.retire(session, rule, actor=author(), now=home.clock())
     if version is None:
         raise click.UsageError(f"no version of {rule} is live")
-    click.echo(f"{version.label} does not run any more")
+    terminal.echo(f"{version.label} does not run any more")
 
 
 @rules.command("restore")
@@ -146,14 +146,52 @@ def export(home: Opened, rule: str, file: Path | None) -> None:
     """The YAML of a rule as it was written; RULE@N is a version."""
     _, text = text_of(home, rule)
     if file is None:
-        click.echo(text, nl=False)
+        terminal.echo(text, nl=False)
         return
     try:
         with file.open("x", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
         raise click.UsageError(f"{file} is there already; choose another name") from None
-    click.echo(f"{file}")
+    terminal.echo(f"{file}")
+
+
+@rules.command("copy")
+@click.argument("rule")
+@click.argument("name")
+@JSON
+@click.pass_obj
+def copy(home: Opened, rule: str, name: str, as_json: bool) -> None:
+    """A custom rule that starts as this one, under another name. It runs once it is activated."""
+    _, text = text_of(home, rule)
+    with operational.writing(home.engine) as session:
+        if versions.newest(session, name) is not None:
+            raise click.UsageError(f"there is a rule {name} already; take another name")
+        saved = _saved(home, session, versions.renamed(text, name), f"copy of {rule}", Path(f"{name}.yaml"))
+        _tell_version(session, saved, as_json, f"saved; try it: trueup dry-run {saved.label}")
+
+
+@rules.command("pause")
+@click.argument("rule")
+@click.option("--until", type=INSTANT, help="Until then; until it is resumed when left out.")
+@click.pass_obj
+def pause(home: Opened, rule: str, until: datetime | None) -> None:
+    """Keep the clock and events from running a rule; it can still be run by hand."""
+    chosen = single(home, rule)
+    with operational.writing(home.engine) as session:
+        schedule.pause(session, chosen.name, until, actor=author(), now=home.clock())
+    terminal.echo(f"{chosen.name} is paused {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'until it is resumed'}")
+
+
+@rules.command("resume")
+@click.argument("rule")
+@click.pass_obj
+def resume(home: Opened, rule: str) -> None:
+    """Let a rule run by its schedule again; what it missed is one run."""
+    chosen = single(home, rule)
+    with operational.writing(home.engine) as session:
+        schedule.resume(session, chosen.name, actor=author(), now=home.clock())
+    terminal.echo(f"{chosen.name} runs by its schedule again")
 
 
 @rules.command("set")
@@ -197,7 +235,7 @@ def set_rule(
     if as_json:
         terminal.answer(answer)
     else:
-        click.echo(
+        terminal.echo(
             f"{chosen.name}: "
             + (", ".join(f"{key} {value}" for key, value in answer["set"].items()) or "as its text says")
         )
@@ -255,4 +293,4 @@ def _tell_version(session: Session, version: RuleVersion, as_json: bool, words: 
     if as_json:
         terminal.answer(version_json(session, version))
     else:
-        click.echo(f"{version.label} {words}")
+        terminal.echo(f"{version.label} {words}")

@@ -46,9 +46,8 @@ def save(
     view.query, view.shared, view.is_default, view.saved_at = query, shared, is_default, now
     session.add(view)
     session.flush()
-    if shared:
-        said = {"name": name, "query": query, "default": is_default}
-        audit.record(session, "view.shared", ("view", str(view.id)), actor=owner or "console", now=now, after=said)
+    said, deed = {"name": name, "query": query, "default": is_default}, "view.shared" if shared else "view.saved"
+    audit.record(session, deed, ("view", str(view.id)), actor=owner or "console", now=now, after=said)
     return view
 
 
@@ -60,9 +59,8 @@ def remove(session: Session, view_id: int, *, who: str, now: datetime) -> SavedV
     if view.owner != who and not view.shared:
         raise BadView(f"this view is {view.owner}'s own")
     session.execute(delete(SavedView).where(SavedView.id == view_id))
-    if view.shared:
-        said = {"name": view.name, "query": view.query, "owner": view.owner}
-        audit.record(session, "view.removed", ("view", str(view_id)), actor=who or "console", now=now, before=said)
+    said = {"name": view.name, "query": view.query, "owner": view.owner, "shared": view.shared}
+    audit.record(session, "view.removed", ("view", str(view_id)), actor=who or "console", now=now, before=said)
     return view
 
 

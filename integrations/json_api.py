@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -61,15 +62,26 @@ class JsonApi:
             raise SourceError(f"{self.vendor} gave no JSON for {path}.", permanent=False) from error
         return Answer(body, self._answered(reply))
 
-    def post(self, path: str, body: Mapping[str, object], *, classes: Iterable[str] = ("each",)) -> Any:
-        """Write below the base, once; the JSON that the vendor answers with, an empty object for none.
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        form: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        classes: Iterable[str] = ("each",),
+    ) -> Any:
+        """Write below the base, a JSON body or a form; the JSON of the answer, an empty object for none.
 
-        Raises UnclearError when no answer says whether it was done, SourceError when it was not.
+        It is asked once, unless `headers` have a key under which the vendor does it once. Raises UnclearError when no
+        answer says whether it was done, SourceError when it was not.
         """
-        headers = {"Accept": "application/json", "Content-Type": "application/json", **self.headers}
+        kind = "application/json" if form is None else "application/x-www-form-urlencoded"
+        sent = {"Accept": "application/json", "Content-Type": kind, **self.headers, **(headers or {})}
+        text = exact_json(body or {}) if form is None else urlencode(form)
         try:
-            url, text = f"{self.base_url}/{path}", json.dumps(body)
-            reply = self.client.send("POST", url, headers=headers, body=text, classes=classes)
+            reply = self.client.send(method, f"{self.base_url}/{path}", headers=sent, body=text, classes=classes)
         except UnreachableError as error:
             raise UnclearError(f"{self.vendor} does not say whether {path} was done: {error}") from None
         if reply.status >= 500 or reply.status in (408, 409):
@@ -113,6 +125,24 @@ class JsonApi:
         except (TypeError, ValueError) as error:
             said = f"{self.vendor}'s answer has no date, so its version cannot be told."
             raise SourceError(said, permanent=False) from error
+
+
+def current_row(what: str, read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The row that `read` makes of a record; None when it is gone. Raises SourceError for one that cannot be read,
+    so that nothing is done to what is not understood.
+    """
+    try:
+        return read()
+    except GoneError:
+        return None
+    except (ValueError, LookupError) as error:
+        raise SourceError(f"{what} cannot be read, so nothing is done to it: {error}", permanent=False) from error
+
+
+def exact_json(body: Mapping[str, object]) -> str:
+    """The JSON of a body in which decimals are numbers as they are written, never floats."""
+    marked = json.dumps(body, default=lambda value: f"{value:f}\0")
+    return re.sub(r'"(-?[0-9.]+)\\u0000"', r"\1", marked)
 
 
 def _no_number(text: str) -> object:

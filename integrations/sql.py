@@ -20,6 +20,9 @@ from billing.books import BY_NAME, TABLES
 from billing.model import DECIMAL_PLACES, Column, Kind
 from integrations.capabilities import Capabilities
 from integrations.http import SourceError
+from integrations.landed.reading import LAYOUTS, Landed
+from integrations.landed.tables import Tables
+from integrations.marks import bound, mark
 from integrations.objects import Row
 from integrations.pages import Lookup, Page, Remark
 from integrations.values import UnreadableError, currency, fitting
@@ -28,7 +31,7 @@ CAPABILITIES = Capabilities(
     reads=tuple(table.name for table in TABLES),
     increments="by the column that the mapping names; without one, everything each time",
     secrets=("url",),
-    settings=("tables",),
+    settings=("tables", "layout", "schema"),
 )
 """What the SQL source can do; `trueup integrations` shows it."""
 
@@ -58,9 +61,15 @@ class Sql:
     name: str
     engine: sa.Engine = field(repr=False)
     mappings: Sequence[Mapped]
+    landed: Landed | None = None
 
     def pull(self, cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:
-        """Pages of every mapped table, in the order of the configuration, from its increment on."""
+        """Pages of what a loader landed and of every mapped table, in the order of the configuration."""
+        if self.landed:
+            try:
+                yield from self.landed.pages(cursor, full=full, now=now)
+            except SQLAlchemyError as error:
+                raise SourceError(self._told("schema", error), permanent=False) from None
         for mapping in self.mappings:
             since = None if full else cursor(mapping.table)
             try:
@@ -70,6 +79,8 @@ class Sql:
 
     def check(self) -> str | None:
         """Why the database cannot be read as it is mapped, with the key; None when all is well."""
+        if self.landed and (lacking := self._lacking()):
+            return lacking
         for mapping in self.mappings:
             try:
                 with self.engine.connect() as con:
@@ -88,13 +99,23 @@ class Sql:
                 for each in self.mappings
             }
 
+    def _lacking(self) -> str | None:
+        assert self.landed is not None
+        try:
+            missing = self.landed.missing()
+        except SQLAlchemyError as error:
+            return self._told("schema", error)
+        where = f"schema {self.landed.tables.schema}" if self.landed.tables.schema else "the default schema"
+        said = f"integrations.{self.name}.layout: {where} has no table {', '.join(missing)}"
+        return said if missing else None
+
     def _table(self, mapping: Mapped, since: str | None, now: datetime) -> Iterator[Page]:
         query = sa.select("*").select_from(_source(mapping))
         if mapping.increments:
             by: sa.ColumnClause[Any] = sa.column(mapping.increments)
             query = query.order_by(by)
             if since is not None:
-                query = query.where(by >= _bound(since))  # rows with the last value may have come since
+                query = query.where(by >= bound(since))  # rows with the last value may have come since
         with self.engine.connect() as con:
             found = con.execution_options(stream_results=True, max_row_buffer=ROWS).execute(query)
             self._columns(mapping, found.keys())
@@ -110,7 +131,7 @@ class Sql:
             except (UnreadableError, ValueError) as error:
                 key = "/".join(_shown(mapping, held, part) for part in BY_NAME[mapping.table].key)
                 remarks.append(Remark(mapping.table, key, str(error)))
-        reached = [_mark(held[mapping.increments]) for held in part if mapping.increments]
+        reached = [mark(held[mapping.increments]) for held in part if mapping.increments]
         last = next((mark for mark in reversed(reached) if mark is not None), None)
         cursors = {mapping.table: last} if last is not None and last != since else {}
         return Page(mapping.table, {mapping.table: rows}, now, cursors, tuple(remarks))
@@ -126,23 +147,29 @@ class Sql:
                 raise SourceError(f"{_key(self.name, mapping.table)}.{key}: {said}", permanent=True)
 
     def _said(self, mapping: Mapped, error: SQLAlchemyError) -> str:
+        return self._told(f"tables.{mapping.table}", error)
+
+    def _told(self, key: str, error: SQLAlchemyError) -> str:
         """The database's own first line, without the address and its password."""
         told = str(getattr(error, "orig", None) or error).splitlines()[0]
         for secret in (self.engine.url.render_as_string(hide_password=False), self.engine.url.password):
             told = told.replace(str(secret), "...") if secret else told
-        return f"{_key(self.name, mapping.table)}: {told}"
+        return f"integrations.{self.name}.{key}: {told}"
 
 
 def from_config(name: str, settings: Mapping[str, object]) -> Sql:
     """The integration from its part of the configuration.
 
-    Settings: `url`, SQLAlchemy's address of the database; `tables`, a map from tables of the books to their mapping.
+    Settings: `url`, SQLAlchemy's address of the database; `tables`, a map from tables of the books to their mapping;
+    `layout` and `schema`, of tables that a loader landed there (docs/integrations/landed.md); one of the two at least.
     Raises ValueError naming every key that is missing or wrong.
     """
     problems: list[str] = []
-    mapped = settings.get("tables")
-    if not isinstance(mapped, dict) or not mapped:
+    mapped, layout, schema = settings.get("tables") or {}, settings.get("layout"), settings.get("schema")
+    if not isinstance(mapped, dict) or not (mapped or layout):
         raise ValueError(f"integrations.{name}.tables: map at least one table of the books.")
+    if layout is not None and layout not in LAYOUTS:
+        problems.append(f"integrations.{name}.layout: {layout!r} is none of {', '.join(LAYOUTS)}")
     mappings = [found for table, given in mapped.items() if (found := _mapping(name, table, given, problems))]
     if problems:
         raise ValueError("; ".join(problems))
@@ -153,7 +180,8 @@ def from_config(name: str, settings: Mapping[str, object]) -> Sql:
         raise ValueError(
             f"integrations.{name}.url_env: this is no address that SQLAlchemy can open ({said})."
         ) from None
-    return Sql(name, engine, mappings)
+    tables = Tables(engine, None if schema is None else str(schema))
+    return Sql(name, engine, mappings, Landed(LAYOUTS[str(layout)], tables) if layout else None)
 
 
 def _mapping(name: str, table: str, given: object, problems: list[str]) -> Mapped | None:
@@ -263,24 +291,3 @@ def _truth(value: object) -> bool:
 def _shown(mapping: Mapped, held: Mapping[str, Any], column: str) -> str:
     """A part of a row's key, for a remark."""
     return str(mapping.values.get(column, held.get(mapping.columns.get(column, ""))))
-
-
-def _mark(value: object) -> str | None:
-    """A value of the increment column as a cursor: its type and its text."""
-    if value is None:
-        return None
-    kind = "at" if isinstance(value, datetime) else "on" if isinstance(value, date) else "n" if _counts(value) else "s"
-    return f"{kind}:{value.isoformat() if isinstance(value, date) else value}"
-
-
-def _counts(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
-def _bound(mark: str) -> object:
-    kind, _, text = mark.partition(":")
-    if kind == "at":
-        return datetime.fromisoformat(text)
-    if kind == "on":
-        return date.fromisoformat(text)
-    return Decimal(text) if kind == "n" and "." in text else int(text) if kind == "n" else text

@@ -40,13 +40,24 @@ VERBS: Mapping[str, str] = {
     "credit": "credit an amount of one line of an issued invoice",
     "adjust": "add an amount to a draft, beside one of its lines",
     "unadjust": "take such an amount off the draft again",
+    "add": "add an amount above nothing to a draft",
+    "drop": "take a whole line off a draft",
+    "edit_line": "set the amount of a draft's line that stands for itself",
+    "charge_next": "charge an amount with the customer's next invoice",
+    "uncharge": "take such a charge back, as long as no invoice has it",
     "cancel": "end a subscription now",
-    "pause": "keep the invoices that a subscription makes from now on as drafts",
+    "pause": "let no invoice of a subscription go out",
     "resume": "let a subscription's invoices go out again",
     "quantity": "change the subscribed number of an item, from now on",
     "price": "move an item to another price, from now on",
+    "undiscount": "end a discount, from now on",
     "report": "report usage that was refused, or never came",
+    "report_less": "report usage below nothing, against what was recorded too much",
+    "record": "record a usage of one item, above nothing",
+    "ingest": "send a usage event with its content, as its sender would",
+    "unreport": "take reported usage back that is not billed yet",
     "ask_method": "make a link under which a customer adds a payment method",
+    "ask_tax_id": "make a link under which a customer adds its tax number",
     "open": "open a ticket",
     "pay": "try to collect an open invoice again",
 }
@@ -75,7 +86,8 @@ class Receipt:
 
     def as_json(self) -> dict[str, Any]:
         """The receipt as the journal keeps it."""
-        return {"id": self.id, "says": dict(self.says)}
+        said = {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in self.says.items()}
+        return {"id": self.id, "says": said}
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,11 @@ class Writes(Protocol):
     @property
     def can(self) -> frozenset[str]:
         """The verbs that it can do."""
+        ...
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the other side does a deed once per key, however often it is asked within a day."""
         ...
 
     def request(self, deed: Deed) -> Request:

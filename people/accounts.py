@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from people import credentials
 from people import roles as known
-from people.roles import ADMIN
+from people.roles import ADMIN, Permission
 from store import audit, operational
 from store.people_tables import ApiToken, Person, PersonSession
 
@@ -93,32 +93,33 @@ def add(
 def change(
     session: Session, person: Person, *, roles: Collection[str], limits: Mapping[str, str], actor: str, now: datetime
 ) -> None:
-    """Set what the person may do. Raises UnknownRole, BadAccount; also where nobody would be left as an admin."""
-    operational.alone(session, "people")
-    before = facts(person)
+    """Set what the person may do. Who may do less signs in again, and their tokens that ask for more are revoked.
+
+    Raises UnknownRole, BadAccount; also where nobody would be left as an admin.
+    """
+    _lock(session, person)
+    before, could = facts(person), known.permissions(person.roles)
     wanted = known.checked(roles)
     if ADMIN in person.roles and ADMIN not in wanted:
         _check_not_last(session, person)
     person.roles, person.limits = wanted, checked_limits(limits)
     if facts(person) != before:
         _told(session, "person.changed", person, actor, now, before=before, after=facts(person))
+    if lost := could - known.permissions(wanted):
+        _end_sessions(session, person, now)
+        _revoke_tokens(session, person, actor, now, lost)
 
 
 def disable(session: Session, person: Person, *, actor: str, now: datetime) -> None:
     """Shut the person out: their sessions end, their tokens are revoked. Raises BadAccount for the last admin."""
+    _lock(session, person)
     if person.disabled_at is not None:
         return
-    operational.alone(session, "people")
     if ADMIN in person.roles:
         _check_not_last(session, person)
     person.disabled_at, person.disabled_by = now, actor
-    open_sessions = (PersonSession.person_id == person.id, PersonSession.ended_at.is_(None))
-    for each in session.scalars(select(PersonSession).where(*open_sessions)):
-        each.ended_at = now
-    for token in session.scalars(
-        select(ApiToken).where(ApiToken.person_id == person.id, ApiToken.revoked_at.is_(None))
-    ):
-        token.revoked_at, token.revoked_by = now, actor
+    _end_sessions(session, person, now)
+    _revoke_tokens(session, person, actor, now, frozenset(Permission))
     _told(session, "person.disabled", person, actor, now)
 
 
@@ -203,6 +204,26 @@ def _check_free(session: Session, person: Person) -> None:
         raise BadAccount(f"{person.email} has an account already")
     if session.scalars(select(Person).where(Person.name_key == person.name_key)).first():
         raise BadAccount(f"somebody is called {person.name} already; timelines need another name")
+
+
+def _lock(session: Session, person: Person) -> None:
+    """Change people one after another, each as they are then: of two admins who disable each other one stays."""
+    operational.alone(session, "people")
+    session.refresh(person)
+
+
+def _end_sessions(session: Session, person: Person, now: datetime) -> None:
+    still = (PersonSession.person_id == person.id, PersonSession.ended_at.is_(None))
+    for each in session.scalars(select(PersonSession).where(*still)):
+        each.ended_at = now
+
+
+def _revoke_tokens(session: Session, person: Person, actor: str, now: datetime, which: Collection[Permission]) -> None:
+    """Revoke the tokens that have one of these scopes."""
+    still = (ApiToken.person_id == person.id, ApiToken.revoked_at.is_(None))
+    for token in session.scalars(select(ApiToken).where(*still)):
+        if set(token.scopes) & set(which):
+            token.revoked_at, token.revoked_by = now, actor
 
 
 def _check_not_last(session: Session, person: Person) -> None:

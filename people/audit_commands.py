@@ -54,6 +54,22 @@ def list_command(
     terminal.show(table)
 
 
+@audit_group.command("export")
+@click.option("--actor", default="", help="Who did it.")
+@click.option("--action", default="", help="What was done, or how it begins.")
+@click.option("--about", default="", help="The id of what it was done to.")
+@click.option("--since", type=INSTANT)
+@click.option("--until", type=INSTANT)
+@click.pass_obj
+def export_command(
+    home: Opened, actor: str, action: str, about: str, since: datetime | None, until: datetime | None
+) -> None:
+    """Every row that matches, oldest first, as CSV."""
+    with operational.reading(home.engine) as session:
+        for line in audit_log.as_csv(session, Wanted(actor, "", action, about, since, until)):
+            terminal.echo(line, nl=False)
+
+
 @audit_group.command("verify")
 @click.option("--known", metavar="HASH", help="A last hash that was noted earlier; the chain must hold it.")
 @JSON
@@ -66,7 +82,7 @@ def verify_command(home: Opened, known: str | None, as_json: bool) -> None:
         told = {"rows": found.rows, "head": found.head, "whole": found.whole, "broken": found.broken, "why": found.why}
         terminal.answer(told)
     elif found.whole:
-        click.echo(f"whole: {found.rows:,} rows, the last hash is {found.head}")
+        terminal.echo(f"whole: {found.rows:,} rows, the last hash is {found.head}")
     if not found.whole:
         raise JobFailed(audit_log.told(found))
 

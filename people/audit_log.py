@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from detector import sheets
 from store.audit import Verified
 from store.audit_tables import AuditEntry
 
 COLUMNS = ("id", "at", "actor_kind", "actor", "via", "action", "object_type", "object_id", "before", "after", "reason",
            "request_id", "previous", "hash")  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,9 @@ def page(session: Session, wanted: Wanted, *, before: int | None = None, limit: 
 
 def as_csv(session: Session, wanted: Wanted) -> Iterator[str]:
     """All rows that match, the oldest first, as CSV; a text that a spreadsheet would calculate is marked as text."""
-    yield ",".join(COLUMNS) + "\r\n"
+    yield from sheets.lines([COLUMNS])
     for entry in session.scalars(_matching(wanted).order_by(AuditEntry.id).execution_options(yield_per=1_000)):
-        line = io.StringIO()
-        csv.writer(line).writerow([_cell(getattr(entry, name)) for name in COLUMNS])
-        yield line.getvalue()
+        yield from sheets.lines([[getattr(entry, name) for name in COLUMNS]])
         session.expunge(entry)
 
 
@@ -81,10 +77,3 @@ def _matching(wanted: Wanted) -> Select[AuditEntry]:
     if wanted.until is not None:
         query = query.where(AuditEntry.at < wanted.until)
     return query
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

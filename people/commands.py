@@ -74,7 +74,7 @@ def first_command(home: Opened) -> None:
         secret = invitations.first_run(session, now=home.clock())
     if secret is None:
         raise JobFailed("somebody has an account already; its admin invites others: trueup people invite EMAIL")
-    click.echo(f"{home.address}/first-run/{secret}")
+    terminal.echo(f"{home.address}/first-run/{secret}")
 
 
 @people.command("invite")
@@ -88,7 +88,22 @@ def invite_command(home: Opened, email: str, roles: tuple[str, ...], limits: str
     with _refusals(), operational.writing(home.engine) as session:
         allowed = accounts.read_limits(limits or "")
         _, secret = invitations.invite(session, email, roles=roles, limits=allowed, actor=actor, now=home.clock())
-    click.echo(f"{home.address}/invitation/{secret}")
+    terminal.echo(f"{home.address}/invitation/{secret}")
+
+
+@people.command("withdraw")
+@click.argument("email")
+@BY
+@click.pass_obj
+def withdraw_command(home: Opened, email: str, actor: str) -> None:
+    """Make the link of an invitation lead nowhere."""
+    with operational.writing(home.engine) as session:
+        found = [each for each in invitations.pending(session, home.clock()) if each.email == email.strip().casefold()]
+        if not found:
+            raise click.UsageError(f"nobody is invited as {email}; trueup people list shows who is")
+        for each in found:
+            invitations.withdraw(session, each, actor=actor, now=home.clock())
+    terminal.echo(f"the invitation of {email} is withdrawn")
 
 
 @people.command("set")
@@ -108,7 +123,7 @@ def set_command(home: Opened, who: str, roles: tuple[str, ...], limits: str | No
             actor=actor,
             now=home.clock(),
         )
-    click.echo(f"{person.name}: {', '.join(person.roles)}")
+    terminal.echo(f"{person.name}: {', '.join(person.roles)}")
 
 
 @people.command("disable")
@@ -119,7 +134,7 @@ def disable_command(home: Opened, who: str, actor: str) -> None:
     """Shut somebody out: their sessions end, their tokens are revoked."""
     with _changing(home, who) as (session, person):
         accounts.disable(session, person, actor=actor, now=home.clock())
-    click.echo(f"{person.name} is disabled")
+    terminal.echo(f"{person.name} is disabled")
 
 
 @people.command("enable")
@@ -130,7 +145,7 @@ def enable_command(home: Opened, who: str, actor: str) -> None:
     """Let somebody sign in again."""
     with _changing(home, who) as (session, person):
         accounts.enable(session, person, actor=actor, now=home.clock())
-    click.echo(f"{person.name} may sign in")
+    terminal.echo(f"{person.name} may sign in")
 
 
 @people.command("sign-out")
@@ -141,7 +156,7 @@ def sign_out_command(home: Opened, who: str, actor: str) -> None:
     """End every session of somebody."""
     with _changing(home, who) as (session, person):
         count = sessions.end(session, person, actor=actor, now=home.clock())
-    click.echo(f"{person.name}: {count} sessions ended")
+    terminal.echo(f"{person.name}: {count} sessions ended")
 
 
 @people.command("password")
@@ -154,7 +169,7 @@ def password_command(home: Opened, who: str, password: str, actor: str) -> None:
     with _changing(home, who) as (session, person):
         accounts.set_password(session, person, password, actor=actor, now=home.clock())
         sessions.end(session, person, actor=actor, now=home.clock())
-    click.echo(f"{person.name} has another password")
+    terminal.echo(f"{person.name} has another password")
 
 
 @people.command("no-second-factor")
@@ -165,7 +180,7 @@ def factor_command(home: Opened, who: str, actor: str) -> None:
     """Take the second factor away from somebody who has lost it."""
     with _changing(home, who) as (session, person):
         second_factor.remove(session, person, actor=actor, now=home.clock())
-    click.echo(f"{person.name} signs in without a second factor")
+    terminal.echo(f"{person.name} signs in without a second factor")
 
 
 @people.command("token")
@@ -179,7 +194,7 @@ def token_command(home: Opened, who: str, name: str, scopes: tuple[str, ...], da
     """Print a new API token of somebody; it is shown this once."""
     with _changing(home, who) as (session, person):
         _, secret = tokens.make(session, person, name=name, scopes=scopes, days=days, actor=actor, now=home.clock())
-    click.echo(secret)
+    terminal.echo(secret)
 
 
 @people.command("tokens")
@@ -211,7 +226,7 @@ def revoke_command(home: Opened, token: int, actor: str) -> None:
         if found is None:
             raise click.UsageError(f"there is no token {token}; trueup people tokens lists them")
         tokens.revoke(session, found, actor=actor, now=home.clock())
-    click.echo(f"{found.name} is revoked")
+    terminal.echo(f"{found.name} is revoked")
 
 
 @contextmanager

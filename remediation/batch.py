@@ -25,6 +25,9 @@ from remediation.verify import verify
 from store import operational
 from store.action_tables import Action
 
+ALONE = ("open_ticket", "notify_owner")
+"""Work of people: each piece of it is another one."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -33,6 +36,16 @@ class Batch:
     kind: str
     actions: tuple[Action, ...]
     locked: tuple[tuple[Action, str], ...] = ()  # left out, and why
+
+    @property
+    def phase(self) -> str:
+        """Where in the repair they stand."""
+        return next(each.phase for each in (*self.actions, *(action for action, _ in self.locked)))
+
+    @property
+    def waits_for(self) -> list[str]:
+        """Why some of them are left out, each reason once."""
+        return sorted({why for _, why in self.locked})
 
     @property
     def totals(self) -> dict[str, Decimal]:
@@ -63,6 +76,14 @@ def batch(session: Session, signal_id: int, kind: str, status: str = "proposed")
     return Batch(kind, tuple(each for each in found if each.id not in held), locked)
 
 
+def offered(session: Session, signal_id: int) -> list[Batch]:
+    """The kinds of which several actions of a signal wait for a decision, in the order of the advice."""
+    query = select(Action.kind).where(Action.signal_id == signal_id, Action.status == "proposed")
+    kinds = dict.fromkeys(session.scalars(query.order_by(Action.position, Action.id)))
+    found = (batch(session, signal_id, kind) for kind in kinds if kind not in ALONE)
+    return [each for each in found if len(each.actions) + len(each.locked) > 1]
+
+
 def approve(
     session: Session,
     signal_id: int,
@@ -72,34 +93,40 @@ def approve(
     reason: str,
     now: datetime,
     approvals: Approvals,
-    most: int,
     first: int | None = None,
 ) -> Batch:
     """Approve the proposed actions of a kind for a signal, or the `first` so many of them, as one decision.
 
-    `most`: how many one decision may cover, its blast radius.
-    Above the money limit the first person proposes them all, and another one approves. Raises Refused.
+    More than `approvals.most` are refused: the blast radius of one decision. Above the money limit the first person
+    proposes them all, and another one approves, whose own limit, where they have one, covers the sum. Raises Refused.
     """
     found = batch(session, signal_id, kind)
     chosen = Batch(kind, found.actions[:first], found.locked)
     if not chosen.actions:
         raise Refused(f"no {kind} of SIG-{signal_id} waits for approval" + _why(found))
-    if len(chosen.actions) > most:
+    if len(chosen.actions) > approvals.most:
         raise Refused(
-            f"{len(chosen.actions)} actions are more than the {most} that one decision may cover; approve some first "
-            "(--first), look at what they did, and go on; remediation.batch allows more"
+            f"{len(chosen.actions)} actions are more than the {approvals.most} that one decision may cover; approve "
+            "fewer of them first, look at what they did, and go on; remediation.batch allows more"
         )
     own = accounts.limits_of(session, actor)
-    over = [
-        f"{amount(total, currency)} {currency}"
+    above = {
+        currency: total
         for currency, total in chosen.totals.items()
         if approvals.takes_two(Action(currency=currency, amount=total), own)
-    ]
+    }
+    over = [f"{amount(total, currency)} {currency}" for currency, total in above.items()]
     mine = [each for each in chosen.actions if each.proposed_by == actor]
     if over and mine:
         raise Refused(
             f"together they move {', '.join(over)}, above the limit of one person: {actor} has proposed them, "
             "somebody else must approve them"
+        )
+    decided = [each for each in chosen.actions if each.proposed_by != life.MACHINE]
+    if decided and own and any(currency in own for currency in above):
+        raise Refused(
+            f"together they move {', '.join(over)}, above the limit of {actor}; somebody whose limit covers it must "
+            "approve them, or fewer of them at once"
         )
     for each in chosen.actions:
         if over and each.proposed_by == life.MACHINE:
@@ -113,7 +140,8 @@ def approve(
 def apply(remedy: Remedy, signal_id: int, kind: str, *, actor: str, tell: Callable[[Action], None]) -> Batch:
     """Carry out the approved actions of a kind for a signal; each is told as it ends. Raises Refused, SourceError.
 
-    Refused is also what stops the rest: an action that did not succeed, or a first one that is not verified.
+    Refused is also what stops the rest: an action that did not succeed, or a first one that is not verified. What is
+    not begun then goes back to proposed, with the reason: it was approved as the same deed.
     """
     with operational.reading(remedy.setting.engine) as session:
         found = batch(session, signal_id, kind, "approved")
@@ -124,17 +152,27 @@ def apply(remedy: Remedy, signal_id: int, kind: str, *, actor: str, tell: Callab
         tell(action)
         left = len(found.actions) - place - 1
         if action.status != "succeeded":
-            raise Refused(f"{action.label} is {action.status}: {action.error}; {left} others are not begun")
+            why = f"{action.label} is {action.status}: {action.error}"
+            _send_back(remedy, found.actions[place + 1 :], why)
+            raise Refused(f"{why}; {left} others are not begun")
         if place == 0 and left and not life.by_word(action):
             action, verdict = verify(remedy, action.id, actor=actor)
             if not verdict.verified:
-                raise Refused(
-                    f"{action.label}, the first, is not verified: {verdict.found}; {left} others are not begun"
-                )
+                why = f"{action.label}, the first, is not verified: {verdict.found}"
+                _send_back(remedy, found.actions[place + 1 :], why)
+                raise Refused(f"{why}; {left} others are not begun")
         done.append(action)
     return Batch(kind, tuple(done), found.locked)
 
 
+def _send_back(remedy: Remedy, left: Sequence[Action], why: str) -> None:
+    """What waits behind an action that did not go as planned has to be decided anew."""
+    with operational.writing(remedy.setting.engine) as session:
+        for each in left:
+            row = life.get(session, each.id)
+            if row.status == "approved":
+                life.back(session, row, why, remedy.setting.clock())
+
+
 def _why(found: Batch) -> str:
-    reasons: Sequence[str] = sorted({why for _, why in found.locked})
-    return f": {'; '.join(reasons)}" if reasons else ""
+    return f": {'; '.join(found.waits_for)}" if found.locked else ""

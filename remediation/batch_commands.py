@@ -31,7 +31,7 @@ def batch_approve_command(
     remedy = home.remedy
     with refusals(), operational.writing(home.engine) as session:
         found = batch.approve(session, signal_number(signal), kind, actor=actor, reason=reason, now=home.clock(),
-                              approvals=remedy.approvals, most=remedy.batch, first=first)  # fmt: skip
+                              approvals=remedy.approvals, first=first)  # fmt: skip
     _told_batch(found, as_json)
 
 
@@ -43,7 +43,7 @@ def batch_approve_command(
 @click.pass_obj
 def batch_apply_command(home: Opened, signal: str, kind: str, actor: str, as_json: bool) -> None:
     """Carry the approved ones out: the first is verified before the others, and the first that fails stops them."""
-    tell = (lambda action: None) if as_json else (lambda action: click.echo(f"{action.label} is {action.status}"))
+    tell = (lambda action: None) if as_json else (lambda action: terminal.echo(f"{action.label} is {action.status}"))
     with refusals():
         found = batch.apply(home.remedy, signal_number(signal), kind, actor=actor, tell=tell)
     _told_batch(found, as_json)
@@ -56,6 +56,6 @@ def _told_batch(found: batch.Batch, as_json: bool) -> None:
     told = found.as_json()
     money = ", ".join(f"{total} {currency}" for currency, total in told["totals"].items())
     statuses = ", ".join(f"{label} {status}" for label, status in told["statuses"].items())
-    click.echo(f"{len(found.actions)} {found.kind}{f' of {money}' if money else ''}: {statuses or 'none'}")
+    terminal.echo(f"{len(found.actions)} {found.kind}{f' of {money}' if money else ''}: {statuses or 'none'}")
     for label, why in told["locked"].items():
-        click.echo(f"  {label} is left out: {why}")
+        terminal.echo(f"  {label} is left out: {why}")

@@ -50,6 +50,9 @@ class Case:
     items: Mapping[str, Row] = field(default_factory=dict)
     prices: Mapping[str, Row] = field(default_factory=dict)  # of the items, and of the plan that a finding names
     events: Mapping[str, Row] = field(default_factory=dict)  # usage events
+    meters: Mapping[str, Row] = field(default_factory=dict)  # that findings name
+    discounts: Mapping[str, Row] = field(default_factory=dict)  # every discount of the customers concerned
+    subjects: Mapping[str, Sequence[str]] = field(default_factory=dict)  # whose usage is a customer's now
 
     def able(self, verb: str) -> bool:
         """Whether the signal's integration is connected and can do it."""
@@ -139,8 +142,17 @@ def _with_books(case: Case, con: duckdb.DuckDBPyConnection) -> Case:
         *_rows(con, integration, "prices", "price_id", [row["price_id"] for row in items]),
         *_rows(con, integration, "prices", "plan_id", plans),
     ]
+    meters = sorted({str(found) for each in case.findings if (found := each.evidence.get("meter_id"))})
+    of = [row["subscription_id"] for row in subscriptions]
+    discounts = [
+        *_rows(con, integration, "discounts", "customer_id", case.customers),
+        *_rows(con, integration, "discounts", "subscription_id", of),
+    ]
     return replace(
         case,
+        meters={row["meter_id"]: row for row in _rows(con, integration, "meters", "meter_id", meters)},
+        discounts={row["discount_id"]: row for row in discounts},
+        subjects=_subjects(con, case.customers),
         invoices={row["invoice_id"]: row for row in invoices},
         lines={row["line_id"]: row for row in lines},
         subscriptions={row["subscription_id"]: row for row in subscriptions},
@@ -156,6 +168,16 @@ def _events(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[dict[str
     found = _selected(con, "SELECT * FROM books.usage_events WHERE event_id IN (SELECT unnest(?))", [sorted(set(ids))])
     times = Counter(row["event_id"] for row in found)
     return [row for row in found if times[row["event_id"]] == 1]
+
+
+def _subjects(con: duckdb.DuckDBPyConnection, customers: Sequence[str]) -> dict[str, list[str]]:
+    query = (
+        "SELECT customer_id, subject FROM books.subjects WHERE valid_to IS NULL AND customer_id IN (SELECT unnest(?))"
+    )
+    found: dict[str, list[str]] = {}
+    for row in _selected(con, f"{query} ORDER BY subject", [sorted(customers)]):
+        found.setdefault(row["customer_id"], []).append(row["subject"])
+    return found
 
 
 def _rows(

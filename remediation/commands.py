@@ -94,7 +94,7 @@ def preview_command(home: Opened, id: str, actor: str, as_json: bool) -> None:
                   "after": amount(each.after, each.currency), "currency": each.currency} for each in found]  # fmt: skip
         terminal.answer(money)
     else:
-        click.echo("\n".join(preview.told(each) for each in found))
+        terminal.echo("\n".join(preview.told(each) for each in found))
 
 
 @actions.command("apply")
@@ -146,13 +146,18 @@ actions.add_command(batch_group)
 
 
 @click.command("gate")
-@click.argument("invoice_id", required=False)
+@click.argument("id", required=False, metavar="[INVOICE|BILL RUN]")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["warn", "hold"]),
+    help="Fail when a draft is held back (hold) or warned about (warn), for a pipeline.",
+)
 @click.option("--hold", is_flag=True, help="Hold what is blocked now, by the standing approval gate.hold: automatic.")
 @click.option("--reconcile", is_flag=True, help="Ask the billing system whether what is held here is held there.")
 @JSON
 @click.pass_obj
-def gate_command(home: Opened, invoice_id: str | None, hold: bool, reconcile: bool, as_json: bool) -> None:
-    """What holds drafts back, and why."""
+def gate_command(home: Opened, id: str | None, fail_on: str | None, hold: bool, reconcile: bool, as_json: bool) -> None:
+    """What holds drafts back, and why: of all, of one, or of a bill run."""
     if reconcile:
         _reconcile(home, as_json)
         return
@@ -160,13 +165,18 @@ def gate_command(home: Opened, invoice_id: str | None, hold: bool, reconcile: bo
         raise click.UsageError("there is no standing approval; gate.hold: automatic gives it, else approve each hold")
     if hold:
         gate.enforce(home.remedy)
-    found = gate.drafts(home.remedy, invoice_id)
-    if invoice_id and not found:
-        raise click.UsageError(f"there is no draft {invoice_id}; `trueup gate` lists them")
+    found = gate.drafts(home.remedy, id)
+    if id and not found:
+        raise click.UsageError(
+            f"there is no draft {id}, and no bill run of that id with drafts; `trueup gate` lists them"
+        )
     if as_json:
         terminal.answer([each.as_json() for each in found])
     else:
-        click.echo("\n".join(report.gate_text(found)))
+        terminal.echo("\n".join(report.gate_text(found)))
+    failing = {"hold": ("blocked", "held"), "warn": ("blocked", "held", "warned")}.get(fail_on or "", ())
+    if kept := [each.invoice for each in found if each.state in failing]:
+        raise JobFailed(f"{len(kept)} drafts do not pass: {', '.join(kept[:10])}{' ...' * (len(kept) > 10)}")
 
 
 def _reconcile(home: Opened, as_json: bool) -> None:
@@ -176,10 +186,10 @@ def _reconcile(home: Opened, as_json: bool) -> None:
         terminal.answer([each.as_json() for each in held])
     else:
         for each in held:
-            click.echo(
+            terminal.echo(
                 f"{each.state:<8} {each.invoice}  {each.action.label}{f'  ALERT {each.alert}' if each.alert else ''}"
             )
-        click.echo(f"{len(held)} held drafts, {sum(1 for each in held if each.alert)} alerts")
+        terminal.echo(f"{len(held)} held drafts, {sum(1 for each in held if each.alert)} alerts")
 
 
 def _number(id: str) -> int:
@@ -203,4 +213,4 @@ def _told(home: Opened, id: int, as_json: bool, whole: bool = False) -> None:
             ]  # fmt: skip
             terminal.answer({**action_json(action), **({"journal": told} if whole else {})})
         else:
-            click.echo("\n".join(report.action_text(action, entries if whole else ())))
+            terminal.echo("\n".join(report.action_text(action, entries if whole else ())))

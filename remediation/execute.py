@@ -3,7 +3,8 @@
 The key of a call is the action and the step, so that the other side does it once however often it is asked. Before
 the first call the record must be as the plan says it is; else the action goes back to proposed. A call without a
 clear answer, or one that a killed process left behind, is settled by looking whether it was done; where it was not,
-the same call under the same key is safe while the other side remembers the key. Everything else is parked.
+the same call under the same key is safe while the other side remembers the key; where it knows no keys, a person looks
+before it is asked again after an unclear answer. Everything else is parked.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def apply(remedy: Remedy, action_id: int, *, actor: str, again: bool = False) ->
     if action.status != "executing":
         return action
     deeds = deeds_of(action.plan)
-    return _run(remedy, action, deeds, f"trueup-{action.id}", checked=action.plan["before"], done="succeeded")
+    return _run(remedy, action, deeds, "", checked=action.plan["before"], done="succeeded")
 
 
 def reverse(remedy: Remedy, action_id: int, *, actor: str, reason: str) -> Action:
@@ -53,7 +54,7 @@ def reverse(remedy: Remedy, action_id: int, *, actor: str, reason: str) -> Actio
         resumed = stopped and action.plan.get("undoing")
         if not resumed and action.status not in ("succeeded", "verified"):
             raise Refused(f"{action.label} is {action.status}; only what was done can be undone")
-        if undo is None:
+        if undo is None or not action.reversible:
             raise Refused(f"{action.label} cannot be undone: {action.risk}")
         if not " ".join(reason.split()):
             raise Refused("a reason is needed")
@@ -63,7 +64,12 @@ def reverse(remedy: Remedy, action_id: int, *, actor: str, reason: str) -> Actio
         action.plan = {**action.plan, "undoing": True}
         life.note(session, action, "undoing", actor, remedy.setting.clock(), detail=reason)
         _take(remedy, action)
-    return _run(remedy, action, deeds, f"trueup-{action.id}-undo", checked={}, done="rolled_back")
+    return _run(remedy, action, deeds, "undo-", checked={}, done="rolled_back")
+
+
+def key_of(action: Action, place: int, way: str = "") -> str:
+    """The key of a step, under which the other side does it once; `way`: "undo-" for those that undo it."""
+    return f"trueup-{action.id}-{way}{place}"
 
 
 def _claim(remedy: Remedy, action_id: int, actor: str, again: bool) -> Action:
@@ -114,12 +120,12 @@ def _is_free(action: Action, remedy: Remedy) -> bool:
 
 
 def _run(
-    remedy: Remedy, action: Action, deeds: tuple[Deed, ...], prefix: str, *, checked: Mapping[str, Any], done: str
+    remedy: Remedy, action: Action, deeds: tuple[Deed, ...], way: str, *, checked: Mapping[str, Any], done: str
 ) -> Action:
     """Every step that has no answer yet, then the end."""
     try:
         for place, deed in enumerate(deeds):
-            problem = _step(remedy, action, deed, f"{prefix}-{place}", checked if place == 0 else {})
+            problem = _step(remedy, action, deed, key_of(action, place, way), checked if place == 0 else {})
             if problem is not None:
                 return _stop(remedy, action, *problem)
     except SourceError as error:  # while looking, before anything was sent
@@ -141,6 +147,8 @@ def _step(remedy: Remedy, action: Action, deed: Deed, key: str, before: Mapping[
         cleared = any(entry.kind == "cleared" and entry.at >= called[-1] for entry in _entries(remedy, action, None))
         if not cleared and remedy.setting.clock() - called[0] > KEY_LASTS:
             return "parked", "it was asked for long ago, and nothing shows whether it was done"
+        if not cleared and not writes.keyed and entries[-1].kind == "unclear":
+            return "parked", f"no answer came, and {action.integration} knows no keys: look there whether it was done"
     problem = _unlike(writes, action, deed, before)
     if problem is not None:
         return ("parked" if called else "proposed"), problem
@@ -148,7 +156,11 @@ def _step(remedy: Remedy, action: Action, deed: Deed, key: str, before: Mapping[
 
 
 def _call(remedy: Remedy, action: Action, writes: Writes, deed: Deed, key: str) -> tuple[str, str] | None:
-    _write_down(remedy, action, CALLING, key, request=writes.request(deed).as_json())
+    try:
+        request = writes.request(deed).as_json()
+    except ValueError as error:  # it cannot be said in the other side's words, so nothing is sent
+        return "failed", str(error)
+    _write_down(remedy, action, CALLING, key, request=request)
     try:
         receipt = writes.send(deed, key)
     except UnclearError as error:

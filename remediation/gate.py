@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,15 @@ from remediation.remedy import Remedy
 from store import operational
 from store.action_tables import DONE, Action
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, StoredFinding
+
+SOME = 500
+"""Ids that one query asks for."""
+
+CORRECTIONS = ("correct_draft", "edit_draft_line")
+"""Actions that put a draft right."""
+
+Key = tuple[str, str]
+"""An integration and the id of one of its drafts: two systems may call two drafts alike."""
 
 STATES = ("blocked", "held", "warned", "corrected", "released", "passed")
 
@@ -79,16 +88,17 @@ class Draft:
 
 
 def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
-    """Every draft, or one, with what the gate says of it; what is blocked first, then by when it becomes final.
+    """Every draft, or one, or those of a bill run, with what the gate says of each; what is blocked first, then by
+    when it becomes final.
 
     Raises LakeError when the books cannot be read.
     """
     now = remedy.setting.clock()
-    rows = {row["invoice_id"]: row for row in _draft_rows(remedy, invoice)}
+    rows = {_key(row): row for row in _draft_rows(remedy, invoice)}
     with operational.reading(remedy.setting.engine) as session:
         found = standing(session, list(rows.values()), stale(session, remedy.setting.limits, now), now)
         session.expunge_all()
-    return [replace(each, alert=_alert(remedy, rows[each.invoice], each, now)) for each in found]
+    return [replace(each, alert=_alert(remedy, rows[each.integration, each.invoice], each, now)) for each in found]
 
 
 def standing(
@@ -98,15 +108,28 @@ def standing(
 
     `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale.
     """
-    ids = [row["invoice_id"] for row in rows]
-    named, done = _signals(session, ids), _actions(session, ids)
+    keys = {_key(row) for row in rows}
+    named, done = _signals(session, keys), _actions(session, keys)
     told = _findings(session, {signal.id for signals in named.values() for signal in signals})
     found = []
     for row in rows:
-        id = row["invoice_id"]
-        reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
-        found.append(_draft(row, reasons, done.get(id, []), behind, now))
+        key = _key(row)
+        reasons = [_reason(signal, key[1], told.get(signal.id, [])) for signal in named.get(key, [])]
+        found.append(_draft(row, reasons, done.get(key, []), behind, now))
     return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
+
+
+def of_draft(
+    session: Session, row: Mapping[str, Any], limits: Mapping[str, timedelta | None], now: datetime
+) -> Draft | None:
+    """How one invoice stands, its row as the books have it, by what is known and how old that is; None for no draft."""
+    if row["status"] != "draft":
+        return None
+    zoned = {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+        for name, value in row.items()
+    }
+    return standing(session, [zoned], stale(session, limits, now), now)[0]
 
 
 def enforce(remedy: Remedy) -> list[Action]:
@@ -166,7 +189,7 @@ def _draft(
         reasons.append(Reason(None, "warn", f"the data is stale, so nothing is held: {old}", ""))
     last = max((each for each in actions if each.kind in ("hold_draft", "release_draft") and each.status in DONE),
                key=lambda each: each.applied_at or now, default=None)  # fmt: skip
-    corrected = any(each.kind == "correct_draft" and each.status in DONE for each in actions)
+    corrected = any(each.kind in CORRECTIONS and each.status in DONE for each in actions)
     hold = last if last is not None and last.kind == "hold_draft" else None
     is_on = hold is not None and not _is_lost(row, hold)
     return Draft(
@@ -228,17 +251,19 @@ def _reason(signal: Signal, invoice: str, findings: Sequence[StoredFinding]) -> 
 
 def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[StoredFinding]]:
     """What the signals say now, by signal."""
-    query = select(StoredFinding).where(StoredFinding.signal_id.in_(signals), StoredFinding.gone_since.is_(None))
+    query = select(StoredFinding).where(StoredFinding.gone_since.is_(None)).order_by(StoredFinding.id)
     found: dict[int, list[StoredFinding]] = {}
-    for finding in session.scalars(query.order_by(StoredFinding.id)):
-        found.setdefault(finding.signal_id, []).append(finding)
+    numbers = sorted(signals)
+    for start in range(0, len(numbers), SOME):
+        for finding in session.scalars(query.where(StoredFinding.signal_id.in_(numbers[start : start + SOME]))):
+            found.setdefault(finding.signal_id, []).append(finding)
     return found
 
 
 def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
     names = ("integration", "invoice_id", "customer_id", "currency", "total", "finalizes_at", "auto_advance",
              "version_at")  # fmt: skip
-    where, values = ("AND invoice_id = ?", [invoice]) if invoice else ("", [])
+    where, values = ("AND (invoice_id = ? OR bill_run_id = ?)", [invoice, invoice]) if invoice else ("", [])
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
         query = f"SELECT {', '.join(names)} FROM books.invoices WHERE status = 'draft' {where}"
         rows = con.execute(query, values).fetchall()
@@ -249,7 +274,11 @@ def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _signals(session: Session, invoices: Sequence[str]) -> dict[str, list[Signal]]:
+def _key(row: Mapping[str, Any]) -> Key:
+    return str(row["integration"]), str(row["invoice_id"])
+
+
+def _signals(session: Session, drafts: set[Key]) -> dict[Key, list[Signal]]:
     """The open signals of rules that hold or warn, by the drafts that they name as wrong now."""
     query = (
         select(SignalEntity.entity_id, Signal)
@@ -258,21 +287,22 @@ def _signals(session: Session, invoices: Sequence[str]) -> dict[str, list[Signal
         .where(Signal.gate.in_(("hold", "warn")), Signal.status.in_(OPEN_STATUSES), Signal.clear_runs == 0)
         .order_by(Signal.id)
     )
-    found: dict[str, list[Signal]] = {}
-    wanted = set(invoices)
-    for id, signal in session.execute(query):
-        if id in wanted:
-            found.setdefault(id, []).append(signal)
+    invoices = sorted({invoice for _, invoice in drafts})
+    found: dict[Key, list[Signal]] = {}
+    for start in range(0, len(invoices), SOME):
+        some = query.where(SignalEntity.entity_id.in_(invoices[start : start + SOME]))
+        for id, signal in session.execute(some):
+            if (signal.integration, id) in drafts:
+                found.setdefault((signal.integration, id), []).append(signal)
     return found
 
 
-def _actions(session: Session, invoices: Sequence[str]) -> dict[str, list[Action]]:
+def _actions(session: Session, drafts: set[Key]) -> dict[Key, list[Action]]:
     """The actions on the drafts, by the invoice that they write to."""
-    kinds = ("hold_draft", "release_draft", "correct_draft")
-    found: dict[str, list[Action]] = {}
-    wanted = set(invoices)
+    kinds = ("hold_draft", "release_draft", *CORRECTIONS)
+    found: dict[Key, list[Action]] = {}
     for action in session.scalars(select(Action).where(Action.kind.in_(kinds)).order_by(Action.id)):
-        id = action.plan["deeds"][0]["id"]
-        if id in wanted:
-            found.setdefault(id, []).append(action)
+        key = (str(action.integration), action.plan["deeds"][0]["id"])
+        if key in drafts:
+            found.setdefault(key, []).append(action)
     return found

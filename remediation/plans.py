@@ -39,6 +39,7 @@ class Plan:
     before: Columns = field(default_factory=dict)
     after: Columns = field(default_factory=dict)
     quiet: bool = False  # whether the rule finds nothing about the record afterwards
+    shown: bool = False  # whether the other side goes on showing the deeds, which is what is verified then
     reversible: bool = False
     currency: str | None = None
     amount: Decimal | None = None
@@ -51,6 +52,7 @@ class Plan:
             "before": dict(self.before),
             "after": dict(self.after),
             "quiet": self.quiet,
+            "shown": self.shown,
             "note": dict(self.note),
         }
 

@@ -37,7 +37,6 @@ class Remedy:
     pull: Pull
     approvals: Approvals = field(default_factory=Approvals)
     gate: GatePolicy = field(default_factory=GatePolicy)
-    batch: int = 25  # actions that one approval may cover
 
     @property
     def by_name(self) -> Mapping[str, Rule]:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, selectinload
 from billing.money import is_currency
 from detector import outcomes
 from detector.detail import amount, instant
+from store import audit
 from store.missed_tables import MissedFault
 from store.operational_tables import Signal, SignalEntity, StoredFinding
 
@@ -172,6 +173,10 @@ def miss(
                        signal_id=signal_id)  # fmt: skip
     session.add(made)
     session.flush()
+    told = {"happened_at": happened_at, "kind": kind, "amount": amount, "currency": currency, "code": code,
+            "record": record, "signal": signal_id and f"SIG-{signal_id}"}  # fmt: skip
+    audit.record(session, "missed.labelled", ("missed", f"MISS-{made.id}"), actor=actor, now=now, after=told,
+                 reason=made.note)  # fmt: skip
     return made
 
 

@@ -42,7 +42,7 @@ def scoreboard_command(context: click.Context, since: datetime | None, until: da
         if as_json:
             terminal.answer(found.as_json())
         else:
-            click.echo("\n".join(lines(found)))
+            terminal.echo("\n".join(lines(found)))
 
 
 @scoreboard_command.command("miss")
@@ -80,7 +80,7 @@ def miss_command(
             made = miss(session, happened_at=at, kind="under" if under else "over", currency=currency, amount=money,
                         note=note, actor=actor, now=home.clock(), code=code, record=record,
                         signal_id=number)  # fmt: skip
-            click.echo(f"{made.label} is labelled as missed")
+            terminal.echo(f"{made.label} is labelled as missed")
     except InvalidOperation:
         raise click.UsageError(f"{under or over!r} is no amount; write a decimal such as 120.50") from None
     except ValueError as error:

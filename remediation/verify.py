@@ -18,8 +18,9 @@ from detector import cycle, triage
 from detector.detail import amount
 from remediation import life
 from remediation.case import current
+from remediation.execute import key_of
 from remediation.life import Refused
-from remediation.plans import differing
+from remediation.plans import deeds_of, differing
 from remediation.remedy import Remedy
 from store import operational
 from store.action_tables import Action
@@ -62,7 +63,7 @@ def verify(remedy: Remedy, action_id: int, *, actor: str, reason: str = "") -> t
     touched = sorted({(deed["type"], deed["id"]) for deed in action.plan["deeds"] if deed["type"] in TABLES})
     if touched:
         remedy.pull(action.integration or "", touched)
-    differences = _differences(remedy, action)
+    differences = _differences(remedy, action) + _unseen(remedy, action)
     if action.plan["quiet"]:
         _run_rule(remedy, signal)
     return _keep(remedy, action, actor, differences, before)
@@ -89,6 +90,9 @@ def _differences(remedy: Remedy, action: Action) -> list[str]:
     if not after:
         return []
     deed = action.plan["deeds"][0]
+    if deed["type"] not in TABLES:
+        row = remedy.writes[action.integration or ""].state(deed["type"], deed["id"])
+        return [f"{deed['type']} {deed['id']} is not there any more"] if row is None else differing(after, row)
     table, key = TABLES[deed["type"]]
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
         result = con.execute(
@@ -105,6 +109,15 @@ def _differences(remedy: Remedy, action: Action) -> list[str]:
     if after.keys() - row.keys():
         row = {**(remedy.writes[action.integration or ""].state(deed["type"], deed["id"]) or {}), **row}
     return differing(after, row)
+
+
+def _unseen(remedy: Remedy, action: Action) -> list[str]:
+    """The deeds that the other side does not show (any more), where it goes on showing them. Raises SourceError."""
+    if not action.plan.get("shown"):
+        return []
+    writes = remedy.writes[action.integration or ""]
+    keyed = [(deed, key_of(action, place)) for place, deed in enumerate(deeds_of(action.plan))]
+    return [f"{deed.verb} {deed.id} is not seen there" for deed, key in keyed if writes.seen(deed, key) is None]
 
 
 def _run_rule(remedy: Remedy, signal: Signal) -> None:

@@ -41,6 +41,7 @@ class Action(Table):
         Index("ix_actions_signal", "signal_id", "position"),
         Index("ix_actions_object", "object_id", "kind"),
         Index("ix_actions_status", "status", "lease_until"),
+        Index("ix_actions_kind", "kind", "id"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -396,7 +396,11 @@ class Job(Table):
     """Work that the console asked for and a worker does: the row is the queue."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_status", "status", "id"), Index("ix_jobs_about", "about", "kind", "id"))
+    __table_args__ = (
+        Index("ix_jobs_status", "status", "id"),
+        Index("ix_jobs_about", "about", "kind", "id"),
+        Index("ix_jobs_kind", "kind", "id"),
+    )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     kind: Mapped[str]  # run | sync | event | dry_run | calibrate | advise | ask

@@ -31,7 +31,7 @@ from web.console import console, now
 from web.kept import sent
 from web.pages import back, is_partial, show
 from web.permissions import needed
-from web.rates import limiter
+from web.rates import BY_TOKEN, WRONG_TOKENS, hold_back, limiter
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +167,7 @@ def _by_token() -> Caller:
             found = tokens.of_secret(session, secret, now())
             if found is not None:
                 person, token = found
+                hold_back(BY_TOKEN, "token", token.token_hash)
                 if tokens.is_stale(token, now()):
                     _note(tokens.used, token.id)
                 return Caller("token", tokens.permits(person, token), person.name, token.name, person.id)
@@ -235,6 +236,7 @@ def _note(used: Callable[[Session, int, datetime], None], number: int) -> None:
 
 def _tell_wrong_token() -> None:
     where = request.remote_addr or ""
+    hold_back(WRONG_TOKENS, "wrong", where)
     log.warning("request %s: a token that is not known, or is over, from %s", g.request_id, where)
     if limiter.limiter.hit(TOLD_TOKENS, "token", where):
         with operational.writing(console().engine) as session:

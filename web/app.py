@@ -67,6 +67,7 @@ from web import (
 from web import pages as answers
 from web.assets import serve_assets
 from web.console import KEY, Console
+from web.numbers import Number
 
 LARGEST_FORM = 1_000_000
 """Bytes that a form may have; a selection of some ten thousand signals fits."""
@@ -105,6 +106,7 @@ def create_app(
     Raises nothing of its own; the stores are read when a page needs them.
     """
     app = Flask(__name__, static_folder=None)
+    app.url_map.converters["int"] = Number
     app.secret_key = secret or secrets.token_hex(32)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM
     app.config["MAX_FORM_PARTS"] = 20_000

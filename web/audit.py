@@ -63,7 +63,11 @@ def verify() -> AnyResponse:
 @pages.get("/audit/export")
 def export() -> Response:
     """Every row that the address wants, as CSV."""
-    wanted = _wanted({name: request.args.get(name, "").strip() for name in FIELDS})
+    return sheet(_wanted({name: request.args.get(name, "").strip() for name in FIELDS}))
+
+
+def sheet(wanted: Wanted) -> Response:
+    """The rows as CSV, read while they are sent."""
     engine = console().engine
 
     def lines() -> Iterator[str]:

@@ -97,6 +97,16 @@ def at_the_gate(id: str) -> tuple[dict[str, Any], list[gate.Draft]]:
     return row, found
 
 
+def drafts_of_all() -> list[gate.Draft]:
+    """How every draft of the books stands, what is blocked first."""
+    with console().books() as books:
+        drafts = [with_zone(draft) for draft in run_invoices.every_draft(books)]
+    with operational.reading(console().engine) as session:
+        found = gate.standing(session, drafts, stale(session, console().limits, now()), now())
+        session.expunge_all()
+    return found
+
+
 def counted(standing: Sequence[gate.Draft]) -> dict[str, int]:
     """How many drafts pass, are warned about and are kept back."""
     counted = Counter(draft.state for draft in standing)

@@ -36,21 +36,21 @@ class TableRows:
 def listed() -> tuple[str, int]:
     """Sources, tables, loads."""
     with console().books() as books:
-        tables = _tables(books)
+        found = tables(books)
     with operational.reading(console().engine) as session:
         loads = session.scalars(select(Load).order_by(Load.id.desc()).limit(LOADS)).all()
         return show(
             "data.html",
             sources=freshness.latest_loads(session),
             loads=loads,
-            tables=tables,
+            tables=found,
             asked=jobs.recent(session, "sync"),
-            total=sum(table.rows for table in tables),
+            total=sum(table.rows for table in found),
             snapshot=console().warehouse.snapshot(),
         )
 
 
-def _tables(books: DuckDBPyConnection) -> list[TableRows]:
+def tables(books: DuckDBPyConnection) -> list[TableRows]:
     """Every table, in one query."""
     query = " UNION ALL ".join(
         f"SELECT '{table.name}' AS name, count(*) AS held, max(synced_at) AS fresh FROM books.{table.name}"

@@ -70,7 +70,7 @@ def can_be_worked(code: str, found: StoredFinding) -> bool:
     return bool(found.evidence.get("line_id") or found.evidence.get("item_id")) or rule_charts.has_chart(code, found)
 
 
-def _line(session: Session, found: StoredFinding) -> str | None:
+def line_of(session: Session, found: StoredFinding) -> str | None:
     """The invoice line that the finding is about: the one it names, else the first of its records."""
     named = found.evidence.get("line_id")
     if named:
@@ -90,7 +90,7 @@ def worked(session: Session, detail: SignalDetail, found: StoredFinding) -> Work
     if known is not None:
         return known
     with console().books() as books:
-        explanation = _explanation(books, detail, _line(session, found))
+        explanation = _explanation(books, detail, line_of(session, found))
         result = Worked(_working(explanation), _chart(books, session, detail, found, explanation))
     console().shelf.put(_key(found), result)
     return result

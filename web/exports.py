@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Engine
 
-from detector import inbox, report
+from detector import inbox, report, sheets
 from detector.inbox import Filter
 from store import operational
 from web import addresses
@@ -21,18 +20,12 @@ from web.preferences import preferences
 pages = Blueprint("exports", __name__)
 
 
-class Line:
-    """What the CSV writer writes to: hands each line back instead of keeping it."""
-
-    def write(self, text: str) -> str:
-        """The line as written."""
-        return text
-
-
 @pages.get("/signals.csv")
 def sheet() -> Response:
     """A line per signal and currency, as `trueup signals --csv` prints it."""
-    return _file("csv", "text/csv; charset=utf-8", _lines(_signals(console().engine, _wanted(), now())))
+    return _file(
+        "csv", "text/csv; charset=utf-8", sheets.lines(report.csv_rows(_signals(console().engine, _wanted(), now())))
+    )
 
 
 @pages.get("/signals.json")
@@ -49,12 +42,6 @@ def _signals(engine: Engine, wanted: Filter, at: datetime) -> Iterator[dict[str,
     """Read while the file is sent, when the request is over."""
     with operational.reading(engine) as session:
         yield from inbox.export(session, wanted, at)
-
-
-def _lines(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
-    writer = csv.writer(Line())
-    for row in report.csv_rows(signals):
-        yield writer.writerow(row)
 
 
 def _objects(signals: Iterator[dict[str, Any]]) -> Iterator[str]:

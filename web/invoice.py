@@ -11,7 +11,6 @@ from store import operational
 from web import lookups
 from web.console import console, now
 from web.invoice_check import invoice_check
-from web.moments import with_zone
 from web.pages import show
 from web.records import named_by, one
 
@@ -28,7 +27,7 @@ def shown(id: str) -> tuple[str, int]:
         customer = lookups.name_of(books, row["customer_id"], row["integration"])
         payments, notes = lookups.payments_of(books, id), lookups.notes_of(books, id)
     with operational.reading(console().engine) as session:
-        drafts = gate.standing(session, [with_zone(row)], {}, now()) if row["status"] == "draft" else []
+        draft = gate.of_draft(session, row, console().limits, now())
         found = shares.of_invoices(session, [id])
     return show(
         "invoice.html",
@@ -40,6 +39,6 @@ def shown(id: str) -> tuple[str, int]:
         notes=notes,
         checked=invoice_check(explained),
         money=shares.by_currency(found),
-        draft=drafts[0] if drafts else None,
+        draft=draft,
         named=named_by(entity=id),
     )

@@ -13,39 +13,14 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from billing.books import BY_NAME
-from detector.rule_format import ID_COLUMNS
+from detector.record_tables import KEYS, TABLES, TYPES
 from web import places
 from web.console import rows
 from web.places import Place
 
+__all__ = ["KEYS", "TABLES", "TYPES"]
+
 Row = dict[str, Any]
-
-TABLES: Mapping[str, str] = {
-    "customer": "customers",
-    "subscription": "subscriptions",
-    "item": "subscription_items",
-    "price": "prices",
-    "plan": "plans",
-    "meter": "meters",
-    "usage_event": "usage_events",
-    "reported_usage": "reported_usage",
-    "invoice": "invoices",
-    "invoice_line": "invoice_lines",
-    "bill_run": "bill_runs",
-    "payment": "payments",
-    "credit_note": "credit_notes",
-    "credit_grant": "credit_grants",
-    "credit_movement": "credit_movements",
-    "topup_rule": "topup_rules",
-    "entitlement": "entitlements",
-    "discount": "discounts",
-    "subject": "subjects",
-}
-"""Which table of the books holds a record type. Sources and integrations are no records of their own."""
-
-KEYS: Mapping[str, str] = {type: str(column) for type, column in ID_COLUMNS.items() if type in TABLES}
-TYPES: Mapping[str, str] = {column: type for type, column in KEYS.items()}
-"""The record type that a column like `customer_id` points to."""
 
 MOST = 200
 

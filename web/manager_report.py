@@ -25,7 +25,7 @@ LISTED = 200
 @pages.get("/reports/manager")
 def shown() -> tuple[str, int]:
     """The report of `period` (2026-10 or 2026; this month without one); `show` lists what stands behind a number."""
-    name, report = _report()
+    name, report = of_address()
     listed = request.args.get("show", "")
     if listed and listed not in manager_report.KINDS:
         raise BadFilter(f"show cannot be {listed[:40]!r}; use one of {', '.join(manager_report.KINDS)}")
@@ -47,39 +47,27 @@ def shown() -> tuple[str, int]:
 @pages.get("/reports/manager.csv")
 def sheet() -> Response:
     """The numbers of the report, a row each."""
-    name, report = _report()
-    rows = [[each.kind, each.currency, each.exact, each.estimate, each.signals] for each in report.sums]
-    rows += [
-        [f"precision of {each.rule}", "", each.right, each.wrong, each.right + each.wrong] for each in report.precision
-    ]
-    return csv_answer(f"report-{name}", ("what", "currency", "exact or right", "estimate or wrong", "signals"), rows)
+    name, report = of_address()
+    return csv_answer(f"report-{name}", manager_report.COLUMNS, manager_report.rows(report))
 
 
-def _report() -> tuple[str, Report]:
+def of_address() -> tuple[str, Report]:
     """The period that the address names and its report. Raises BadFilter for what is neither a month nor a year."""
     name = request.args.get("period") or f"{now().astimezone(agreed.zone()):%Y-%m}"
-    start, end = _span(name)
+    try:
+        start, end = manager_report.span(name, agreed.zone(), agreed.year_begins())
+    except ValueError as reason:
+        raise BadFilter(str(reason)) from None
     with operational.reading(console().engine) as session:
         report = manager_report.report(session, start, end)
         session.expunge_all()
     return name, report
 
 
-def _span(name: str) -> tuple[datetime, datetime]:
-    """The month, or the year that begins in it, by the calendar of the settings."""
-    try:
-        if len(name) == 4:
-            first = datetime.strptime(name, "%Y").replace(month=agreed.year_begins(), tzinfo=agreed.zone())
-            return first, first.replace(year=first.year + 1)
-        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=agreed.zone())
-        return month, (month + timedelta(days=32)).replace(day=1)
-    except ValueError:
-        raise BadFilter(f"period cannot be {name[:20]!r}; use a month like 2026-10, or a year") from None
-
-
 def _earlier(report: Report, name: str) -> Report:
     """The report of the period before, of the same length."""
-    start, end = _span(_beside(report.start - timedelta(days=1), name))
+    name = _beside(report.start - timedelta(days=1), name)
+    start, end = manager_report.span(name, agreed.zone(), agreed.year_begins())
     with operational.reading(console().engine) as session:
         earlier = manager_report.report(session, start, end)
         session.expunge_all()

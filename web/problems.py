@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response, g
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 
 class Refused(Exception):  # noqa: N818 (what happens, not a defect)
@@ -43,7 +43,10 @@ def _refused(error: Refused) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
-    return _asking(problem(error.code or 500, error.name, error.description or ""))
+    said = _asking(problem(error.code or 500, error.name, error.description or ""))
+    if isinstance(error, TooManyRequests) and error.retry_after:
+        said.headers["Retry-After"] = str(error.retry_after)
+    return said
 
 
 def _asking(said: Response) -> Response:

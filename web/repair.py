@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import inbox
-from remediation import life, worker
+from remediation import batch, life, worker
 from remediation.advisor import exchanges
+from remediation.batch import Batch
 from remediation.life import Refused, UnknownAction
 from store import operational
 from store.action_tables import Action, ActionEntry
@@ -59,13 +60,18 @@ class Panel:
     advice: Mapping[str, Any] | None
     waits: bool
     failed: str | None
-    phases: tuple[tuple[str, tuple[Shown, ...]], ...]
+    phases: tuple[tuple[str, tuple[Shown, ...], tuple[Batch, ...]], ...]
     said: Exchange | None
+
+    @property
+    def shown(self) -> list[Shown]:
+        """Every action on the card."""
+        return [each for _, own, _ in self.phases for each in own]
 
     @property
     def state(self) -> str:
         """Another text when the card shows something else."""
-        rows = [f"{each.action.id}{each.action.status}{len(each.journal)}" for _, own in self.phases for each in own]
+        rows = [f"{each.action.id}{each.action.status}{len(each.journal)}" for each in self.shown]
         said = f"{self.said.id}{self.said.status}" if self.said else ""
         told = "|".join([str(self.waits), str(self.failed), str(self.advice is None), said, *rows])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -73,7 +79,7 @@ class Panel:
     @property
     def busy(self) -> bool:
         """Whether it will be another one soon: the page renews it by itself."""
-        carried = any(each.action.status in ("approved", "executing") for _, own in self.phases for each in own)
+        carried = any(each.action.status in ("approved", "executing") for each in self.shown)
         return self.waits or carried or (self.said is not None and self.said.status in ("waiting", "answering"))
 
 
@@ -82,8 +88,9 @@ def panel(session: Session, signal_id: int) -> Panel:
     job = worker.latest(session, signal_id)
     waits = job is not None and job.status in ("queued", "running")
     shown = [_shown(session, each) for each in life.of_signal(session, signal_id) if each.closed_by != life.MACHINE]
+    several = batch.offered(session, signal_id)
     phases = tuple(
-        (title, own)
+        (title, own, tuple(each for each in several if each.phase == phase))
         for phase, title in PHASES.items()
         if (own := tuple(each for each in shown if each.action.phase == phase))
     )
@@ -92,6 +99,11 @@ def panel(session: Session, signal_id: int) -> Panel:
     if said is not None and said.status not in ("answered", "failed") and not console().advisor:
         said = None  # nobody will answer it any more
     return Panel(job.answer if job else None, waits, failed, phases, said)
+
+
+def most() -> int:
+    """How many actions one decision may cover."""
+    return console().approvals.most
 
 
 def _shown(session: Session, action: Action) -> Shown:
@@ -110,7 +122,7 @@ def shown(label: str) -> tuple[str, int]:
         if card.state == request.args.get("seen"):
             return "", 204
         page = f"/signals/{signal.label}"
-        return render_template("parts/repair.html", repair=card, signal=signal, here=lambda: page), 200
+        return render_template("parts/repair.html", repair=card, signal=signal, here=lambda: page, most=most()), 200
 
 
 @pages.post("/signals/<label>/advise")
@@ -146,6 +158,31 @@ def decide(action_id: int) -> Response:
     except UnknownAction:
         abort(404)
     return done(told)
+
+
+@pages.post("/signals/<label>/batch")
+def decide_many(label: str) -> Response:
+    """Approve the actions of one kind for a signal, or the first so many of them, as one decision."""
+    number, actor, form = inbox.number(label), preferences().who, request.form
+    if not actor:
+        return refused("Say who you are first, in the settings: an approval stands with a name.")
+    count = form.get("first", "")
+    if not (count.isascii() and count.isdigit() and 0 < int(count[:6]) <= life.MOST):
+        return refused("Say how many of them to approve, as a whole number above nothing.")
+    try:
+        with operational.writing(console().engine) as session:
+            if number is None or session.get(Signal, number) is None:
+                abort(404)
+            found = batch.approve(session, number, form.get("kind", "")[:40], actor=actor, now=now(), first=int(count),
+                                  reason=form.get("reason", "")[:500], approvals=console().approvals)  # fmt: skip
+            waits = [each for each in found.actions if each.status == "proposed"]
+    except Refused as refusal:
+        text = str(refusal)
+        return refused(text[:1].upper() + text[1:] + ".")
+    many = f"{len(found.actions)} actions"
+    if waits:
+        return done(f"{many} are proposed by {actor}; their sum is above the limit, so somebody else approves them.")
+    return done(f"{many} are approved as one; the first is verified before the others are begun.")
 
 
 def _decided(session: Session, deed: str, id: int, actor: str, reason: str) -> Action:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flask import Blueprint, abort, request
@@ -64,7 +64,7 @@ def act(name: str) -> tuple[str, int] | Response:
     deed = request.form.get("deed", "check")
     if deed == "save":
         return _save(name, draft)
-    doing = {"try": _try, "calibrate": _try, "test": _test, "compare": _compare}.get(deed)
+    doing = DEEDS.get(deed)
     return _page(name, doing(name, draft) if doing else draft)
 
 
@@ -207,6 +207,17 @@ def _compare(name: str, draft: Draft) -> Draft:
             return replace(draft, failure=f"Nothing to compare with: {error}.")
     lines = versions.difference(other.text, draft.text, (f"version {other.number}", "this draft"))
     return replace(draft, compared=(f"version {other.number}", lines))
+
+
+DEEDS: Mapping[str, Callable[[str, Draft], Draft] | None] = {
+    "check": None,
+    "save": None,
+    "try": _try,
+    "calibrate": _try,
+    "test": _test,
+    "compare": _compare,
+}
+"""What the buttons of the editor do with a draft; None: it is read, or kept, and nothing else."""
 
 
 def _taken() -> frozenset[str]:

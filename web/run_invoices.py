@@ -78,6 +78,11 @@ def drafts(books: DuckDBPyConnection, run: Mapping[str, Any]) -> list[Row]:
     return rows(books, f"SELECT i.* {_OF_RUN} AND i.status = 'draft' ORDER BY i.invoice_id", _key(run))
 
 
+def every_draft(books: DuckDBPyConnection) -> list[Row]:
+    """Every draft as the gate asks for it, of a bill run or not."""
+    return rows(books, "SELECT * FROM books.invoices WHERE status = 'draft' ORDER BY invoice_id")
+
+
 def ids(books: DuckDBPyConnection, run: Mapping[str, Any]) -> list[str]:
     """The ids of the run's invoices."""
     return [row["invoice_id"] for row in rows(books, f"SELECT i.invoice_id {_OF_RUN}", _key(run))]

@@ -42,9 +42,7 @@ def shown() -> tuple[str, int]:
     days, name = request.args.get("days", USUAL), request.args.get("show", "")
     if days not in SPANS or name not in ("", *TITLES):
         abort(404, description="There is no such number on the scoreboard, or no such stretch of time.")
-    today = now().astimezone(agreed.zone())
-    until = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = until - timedelta(days=int(days))
+    since, until = span(days)
     with operational.reading(console().engine) as session:
         found = scoreboard(session, since, until)
         signals = _signals(session, found.signals(name)) if name else ()
@@ -62,6 +60,13 @@ def shown() -> tuple[str, int]:
             long=duration,
             last=_last(until),
         )
+
+
+def span(days: str) -> tuple[datetime, datetime]:
+    """The last so many whole days, today with them."""
+    today = now().astimezone(agreed.zone())
+    until = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return until - timedelta(days=int(days)), until
 
 
 def _signals(session: Session, ids: Sequence[int]) -> Sequence[Signal]:

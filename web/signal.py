@@ -82,6 +82,7 @@ def shown(label: str) -> tuple[str, int]:
             deeds=timeline(detail.signal, detail.timeline),
             playbook=playbook(rule),
             repair=repair.panel(session, detail.signal.id),
+            most=repair.most(),
             questions=exchanges.of_signal(session, detail.signal.id, "question"),
             model=console().advisor,
             verdicts=_verdicts(found),

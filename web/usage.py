@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -80,6 +80,12 @@ def sheet() -> Response:
         item = _item(books)
         listed = list(_every(books, item, start, end, which))
     return csv_answer(f"usage-{item['item_id']}-{start:%Y-%m-%d}-{end:%Y-%m-%d}", COLUMNS, listed)
+
+
+def asked() -> tuple[datetime, datetime, Callable[[DuckDBPyConnection], dict[str, Any]]]:
+    """What the address asks for: from when, until when, and how to find whose usage. Raises BadFilter."""
+    _which()
+    return *_span(), _item
 
 
 def periods(billed: Sequence[lookups.Row], reported: Sequence[lookups.Row]) -> list[Period]:

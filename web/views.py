@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Blueprint, request
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from detector import views
 from detector.views import BadView
 from people.roles import Permission
 from store import operational
+from store.view_tables import SavedView
 from web import addresses
 from web.access import require
 from web.console import console, now
@@ -20,9 +20,6 @@ from web.preferences import preferences
 
 pages = Blueprint("views", __name__)
 
-PLACES = ("after",)
-"""What of an address says where somebody is in a list, and not which list it is."""
-
 
 @pages.post("/views")
 def save() -> Response:
@@ -30,14 +27,13 @@ def save() -> Response:
     shared = request.form.get("shared") == "1"
     if shared:
         require(Permission.ACT, "A view for the team is seen by everybody.")
-    query = [pair for pair in parse_qsl(urlsplit(back()).query) if pair[0] not in PLACES]
-    addresses.read(MultiDict(query), "")  # a query that no inbox can show is no view
+    query = addresses.kept(urlsplit(back()).query)
     try:
         with operational.writing(console().engine) as session:
             view = views.save(
                 session,
                 request.form.get("name", ""),
-                urlencode(query),
+                query,
                 owner=preferences().who,
                 shared=shared,
                 is_default=request.form.get("default") == "1",
@@ -53,6 +49,9 @@ def remove(number: int) -> Response:
     """Remove a view; the signals stay as they are."""
     try:
         with operational.writing(console().engine) as session:
+            found = session.get(SavedView, number)
+            if found is not None and found.shared:
+                require(Permission.ACT, "A view for the team is everybody's.")
             view = views.remove(session, number, who=preferences().who, now=now())
     except BadView as bad:
         return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")

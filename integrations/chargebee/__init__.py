@@ -14,6 +14,7 @@ from datetime import datetime
 from integrations import walk
 from integrations.capabilities import Capabilities, Hold
 from integrations.chargebee.reader import PAGE_SIZE, RECORDS, Lists, about
+from integrations.chargebee.writes import ChargebeeWrites
 from integrations.http import Client
 from integrations.http_limits import Pace, Rate
 from integrations.http_retry import Retry
@@ -44,7 +45,18 @@ CAPABILITIES = Capabilities(
     increments="asks every list for what was updated since, oldest first, deleted objects included",
     dialect="chargebee",
     hold=Hold.PRE_CONFIGURED,
-    writes=("edit_draft", "close_draft", "void_invoice", "credit_note", "change_subscription", "retry_payment"),
+    writes=(
+        "edit_draft",
+        "void_invoice",
+        "credit_note",
+        "charge_next_invoice",
+        "change_subscription",
+        "pause_collection",
+        "retry_payment",
+        "request_payment_method",
+        "request_tax_id",
+        "report_usage",
+    ),
     settings=("site", "proration", "webhook_password_env"),
     receives=True,
     rereads=tuple(RECORDS),
@@ -58,6 +70,11 @@ class Chargebee(walk.Walking):
 
     lists: Lists = field(repr=False)
     webhook_password: str | None = field(default=None, repr=False)
+
+    @property
+    def writes(self) -> ChargebeeWrites:
+        """The writing side of the site; whether it may be used is for others to say."""
+        return ChargebeeWrites(self.lists)
 
     def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
         """The event of a delivery that brings the password: Chargebee signs nothing, so nothing in it counts."""

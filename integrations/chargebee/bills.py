@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from billing.periods import period_containing
 from integrations.chargebee.catalog import amount, cadence, units
+from integrations.chargebee.deeds import MARK
 from integrations.chargebee.people import PriceOf, at, item_id
 from integrations.objects import Object, Row, Rows, entries, known, needed
 from integrations.values import currency, epoch, minor
@@ -64,8 +65,10 @@ def invoice_rows(invoice: Object, price_of: PriceOf) -> Rows:
 
 def _line(line: Object, invoice: Object, code: str, price_of: PriceOf) -> Row:
     entity, price_id = str(line.get("entity_type")), line.get("entity_id")
-    metered = bool(line.get("metered"))
+    metered, ours = bool(line.get("metered")), MARK.search(str(line.get("description") or ""))
     kind = "usage" if metered else "recurring" if entity in _RECURRING else "one_time"
+    if ours and entity == "adhoc":  # a charge that Trueup made says what it is for
+        kind, price_id = "adjustment", ours[2]
     subscription = line.get("subscription_id") or invoice.get("subscription_id")
     started, ended = epoch(line.get("date_from")), epoch(line.get("date_to"))
     belongs = kind != "one_time" and subscription and price_id
@@ -75,13 +78,13 @@ def _line(line: Object, invoice: Object, code: str, price_of: PriceOf) -> Row:
         "invoice_id": invoice["id"],
         "subscription_id": subscription,
         "item_id": item_id(subscription, price_id) if belongs else None,
-        "price_id": price_id if entity.endswith("_item_price") else None,
+        "price_id": price_id if entity.endswith("_item_price") or ours else None,
         "kind": kind,
         "description": line.get("description"),
         "period_start": started if belongs else None,
         "period_end": ended if belongs else None,
         "raw_quantity": counted if metered else None,
-        "quantity": counted,
+        "quantity": None if kind == "adjustment" else counted,
         "unit_amount": amount(line, "unit_amount", code) if line.get("pricing_model") == "per_unit" else None,
         "amount": _whole(line, "amount", code),
         "discount_amount": _whole(line, "discount_amount", code),

@@ -18,6 +18,7 @@ from integrations.http_retry import Retry
 from integrations.json_api import JsonApi, connection
 from integrations.objects import Object
 from integrations.openmeter.reader import PAGE_SIZE, RECORDS, Lists, about
+from integrations.openmeter.writes import OpenMeterWrites
 from integrations.pages import Page
 from integrations.webhooks import Delivery, Headers, content, delivery, secret_of, standard
 
@@ -45,8 +46,15 @@ CAPABILITIES = Capabilities(
     reads=TABLES,
     increments="invoices by updatedAt, events by when they were ingested, subscriptions that are not over",
     dialect="openmeter",
-    hold=Hold.PRE_CONFIGURED,
-    writes=("edit_draft", "approve_draft", "void_invoice", "change_subscription", "send_event"),
+    hold=Hold.PER_INVOICE,
+    writes=(
+        "hold_draft",
+        "edit_draft",
+        "void_invoice",
+        "charge_next_invoice",
+        "cancel_subscription",
+        "report_usage",
+    ),
     settings=("webhook_secret_env",),
     receives=True,
     rereads=tuple(RECORDS),
@@ -60,6 +68,11 @@ class OpenMeter(walk.Walking):
 
     lists: Lists = field(repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def writes(self) -> OpenMeterWrites:
+        """The writing side; whether it may be used is for others to say."""
+        return OpenMeterWrites(self.lists)
 
     def counts(self) -> Mapping[str, int]:
         """How many records OpenMeter has, by table of the books where one object is one row."""

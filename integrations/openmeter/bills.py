@@ -85,7 +85,10 @@ def _totals(invoice: Object, status: str) -> Row:
 
 def _lines(line: Object, invoice: Object, price_ids: Mapping[str, str]) -> list[Row]:
     """The line, and another for what a minimum spend adds to it."""
-    item_id = nested(line, "subscription", "item", "id")
+    ours = nested(line, "metadata", "trueup_kind") == "adjustment"  # a charge that Trueup made says what it is for
+    item_id = nested(line, "subscription", "item", "id") or (
+        nested(line, "metadata", "trueup_item_id") if ours else None
+    )
     stated = nested(line, "rateCard", "price") or line.get("price") or {}
     kind = str(stated.get("type"))
     started, ended = _period(line)
@@ -98,17 +101,17 @@ def _lines(line: Object, invoice: Object, price_ids: Mapping[str, str]) -> list[
         "subscription_id": nested(line, "subscription", "subscription", "id"),
         "item_id": item_id,
         "price_id": price_ids.get(str(item_id)),
-        "kind": "usage" if usage else "recurring" if item_id else "one_time",
+        "kind": "adjustment" if ours else "usage" if usage else "recurring" if item_id else "one_time",
         "description": line.get("name"),
         "period_start": started if item_id or usage else None,
         "period_end": ended if item_id or usage else None,
         "raw_quantity": maybe(quantity, counted) if usage else None,
-        "quantity": maybe(quantity, counted),
+        "quantity": maybe(quantity, nested(line, "metadata", "trueup_quantity") if ours else counted),
         "unit_amount": price(stated.get("amount")) if kind in {"unit", "package"} else None,
         "amount": _of(line, "amount"),
         "discount_amount": _of(line, "discountsTotal"),
         "tax_amount": _of(line, "taxesTotal"),
-        "proration": not usage and bool(item_id) and _partial(line, started, ended),
+        "proration": not ours and not usage and bool(item_id) and _partial(line, started, ended),
     }
     charges = _of(line, "chargesTotal")
     if not charges:

@@ -1,4 +1,4 @@
-"""Stripe: customers, prices, meters, subscriptions, invoices, credit notes and payments of one account.
+"""Stripe: customers, prices, meters, subscriptions, invoices, credit notes, payments and credits of one account.
 
 Owns the reading, the few writes and what Stripe's fields mean in the books; does not own storage. Raw usage cannot be
 read from Stripe, nor bill runs; what else it has no field for may stand in metadata, see
@@ -37,6 +37,9 @@ TABLES = (
     "invoice_lines",
     "credit_notes",
     "payments",
+    "reported_usage",
+    "credit_grants",
+    "credit_movements",
 )
 """The tables of the books that this integration fills."""
 
@@ -55,7 +58,11 @@ CAPABILITIES = Capabilities(
         "pause_collection",
         "retry_payment",
         "request_payment_method",
+        "request_tax_id",
         "report_usage",
+        "cancel_usage",
+        "charge_next_invoice",
+        "end_discount",
     ),
     settings=("webhook_secret_env",),
     receives=True,
@@ -108,7 +115,7 @@ class Stripe:
 
     def check(self) -> str | None:
         """Why the account cannot be read completely, with the remedy; None when all is well."""
-        for path in (*sync.WALK, "events"):
+        for path in (*sync.WALK, "disputes", "events"):
             try:
                 self.reader.api.page(path, limit=1)
             except SourceError as error:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from billing.model import Kind
-from billing.money import minor_digits
+from billing.money import minor_digits, to_minor
 from integrations.values import UnreadableError, currency, decimal, fitting, quantity, shifted
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "currency",
     "decimal",
     "digits",
+    "in_minor",
     "instant",
     "moment",
     "money",
@@ -47,6 +48,11 @@ def digits(code: str) -> int:
 def money(minor: object, code: str) -> Decimal:
     """An amount of minor units in major units: 1234 usd are 12.34. Raises UnreadableError for parts of 1/10000."""
     return _major(minor, code, Kind.MONEY)
+
+
+def in_minor(amount: object, code: str) -> int:
+    """An amount in Stripe's minor units: "12.34" USD are 1234. Raises ValueError for a part of a minor unit."""
+    return to_minor(decimal(amount), code, digits(code))
 
 
 def price(minor: object, code: str) -> Decimal:

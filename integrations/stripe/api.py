@@ -61,6 +61,8 @@ class Api:
         bases = dict.fromkeys(("api", "files", "connect", "meter_events"), base_url) if base_url else {}
         self._key = key
         self._page_size = page_size
+        self.answered = datetime.now(UTC)
+        """The instant of Stripe's last answer, by its own clock."""
         self._stripe = stripe.StripeClient(
             key,
             http_client=_Wire(client),
@@ -120,6 +122,11 @@ class Api:
         found: Object = json.loads(answer.body, parse_float=Decimal)
         return found
 
+    def credit_preview(self, params: Mapping[str, object]) -> Object:
+        """The credit note that would be made, which is not. Raises SourceError."""
+        found: Object = self._get("credit_notes/preview", params)[0]
+        return found
+
     def _refused(self, path: str, error: stripe.StripeError) -> SourceError:
         """Only an answer below 500 that is no conflict says that nothing was done."""
         if isinstance(error, stripe.APIConnectionError) or (error.http_status or 500) >= 500:
@@ -139,7 +146,8 @@ class Api:
             answer = self._stripe.raw_request("get", f"/v1/{path}", **params)
         except stripe.StripeError as error:
             raise self._explained(path, error) from None
-        return json.loads(answer.body, parse_float=Decimal), _answered(answer.headers)
+        self.answered = _answered(answer.headers)
+        return json.loads(answer.body, parse_float=Decimal), self.answered
 
     def _explained(self, path: str, error: stripe.StripeError) -> SourceError:
         what = path.split("/")[1 if path.startswith("billing/") else 0].replace("_", " ")

@@ -30,6 +30,7 @@ class PriceFacts:
     metered: bool
     converted: bool
     currency: str
+    meter: str | None = None
 
 
 @dataclass
@@ -52,7 +53,8 @@ def facts(price: Object) -> PriceFacts:
     model = str(said.get("model") or _model(price))
     converted = bool(said.get("convert") or (model == "per_unit" and price.get("transform_quantity")))
     metered = nested(price, "recurring", "usage_type") == "metered"
-    return PriceFacts(model, metered, converted, currency(price.get("currency")))
+    meter = said["meter_id"] if "meter_id" in said else ident(nested(price, "recurring", "meter"))
+    return PriceFacts(model, metered, converted, currency(price.get("currency")), None if meter is None else str(meter))
 
 
 def price_in(price_id: str, how: PriceFacts | None, code: str) -> str:

@@ -15,11 +15,12 @@ from integrations.pages import Page, Remark
 from integrations.stripe.amounts import moment
 from integrations.stripe.api import Api, GoneError
 from integrations.stripe.catalog import meter_rows
+from integrations.stripe.credits import GRANTS
 from integrations.stripe.customers import customer_rows
 from integrations.stripe.invoices import invoice_rows
-from integrations.stripe.objects import Object, Rows, ident, merged, nested
-from integrations.stripe.payments import intent_rows
+from integrations.stripe.objects import Object, Row, Rows, entries, ident, merged, nested
 from integrations.stripe.reader import EXPAND, Products, Reader
+from integrations.stripe.schedules import SCHEDULES, withdrawn_rows
 from integrations.stripe.subscriptions import discount_rows, removed_items
 
 TYPES: tuple[tuple[str, ...], ...] = (
@@ -51,6 +52,9 @@ TYPES: tuple[tuple[str, ...], ...] = (
         "billing.meter.updated",
         "billing.meter.deactivated",
         "billing.meter.reactivated",
+        "billing.credit_grant.created",
+        "billing.credit_grant.updated",
+        "billing.credit_balance_transaction.created",
         "credit_note.created",
         "credit_note.updated",
         "credit_note.voided",
@@ -85,6 +89,13 @@ TYPES: tuple[tuple[str, ...], ...] = (
         "refund.created",
         "refund.updated",
         "refund.failed",
+        "subscription_schedule.aborted",
+        "subscription_schedule.canceled",
+        "subscription_schedule.completed",
+        "subscription_schedule.created",
+        "subscription_schedule.expiring",
+        "subscription_schedule.released",
+        "subscription_schedule.updated",
     ),
 )
 """The events that can change a row, in groups that one request may name (20 types at most)."""
@@ -144,6 +155,7 @@ def _about(shown: Object) -> tuple[str, str] | None:
         "charge": ("payment_intent", shown.get("payment_intent")),
         "dispute": ("payment_intent", shown.get("payment_intent")),
         "refund": ("payment_intent", shown.get("payment_intent")),
+        "billing.credit_balance_transaction": ("billing.credit_grant", shown.get("credit_grant")),
     }
     kind, reference = about.get(kind, (kind, shown.get("id")))
     known_id = ident(reference)
@@ -211,16 +223,24 @@ def _current(path: str) -> Callable[[Reader, Change], Result]:
         found = reader.api.get(path, change.id, expand=list(EXPAND.get(path, ())))
         if found is None:
             return {}, (), None
-        rows, remarks = reader.read(path, [found[0]])
+        rows, remarks = reader.read_with_ledgers(path, [found[0]], again=True)
         return rows, remarks, found[1]
 
     return ask
 
 
 def _customer(reader: Reader, change: Change) -> Result:
-    """A deleted customer answers with nothing but its id: the event still has the rest."""
+    """A deleted customer answers with nothing but its id: the event still has the rest.
+
+    The ledger is read whenever the balance moved, also to nothing.
+    """
     if not change.deleted:
-        return _current("customers")(reader, change)
+        rows, remarks, at = _current("customers")(reader, change)
+        moved = any("balance" in (nested(event, "data", "previous_attributes") or {}) for event in change.events)
+        if not moved or "credit_movements" in rows or at is None:
+            return rows, remarks, at
+        ledger, more = reader.ledgers([{"customer": change.id}], again=True)
+        return merged(rows, ledger), remarks + more, at
     rows, remarks = reader.each("customers", [{**change.last, "deleted": True, "discount": None}], customer_rows)
     return rows, remarks, moment(change.events[-1]["created"])
 
@@ -234,6 +254,27 @@ def _subscription(reader: Reader, change: Change) -> Result:
 def _closed_items(reader: Reader, event: Object) -> Rows:
     shown, before = nested(event, "data", "object"), nested(event, "data", "previous_attributes")
     return {"subscription_items": removed_items(before, shown, moment(event["created"]), reader.catalog)}
+
+
+def _schedule(reader: Reader, change: Change) -> Result:
+    """The subscription that a schedule is of, or is to become; what the schedule planned before is taken back."""
+    rows, remarks, at = _current(SCHEDULES)(reader, change)
+    owner = ident(change.last.get("subscription") or change.last.get("released_subscription"))
+    if owner:
+        current, more, answered = _current("subscriptions")(reader, Change("subscription", owner))
+        rows, remarks, at = merged(rows, current), remarks + more, at or answered
+    kept = rows.get("subscription_items", [])
+    gone, more = reader.each(SCHEDULES, [change.last], lambda _: _withdrawn(reader, change, owner or change.id, kept))
+    return merged(rows, gone), remarks + more, at
+
+
+def _withdrawn(reader: Reader, change: Change, owner: str, kept: Sequence[Row]) -> Rows:
+    """Closed rows for what the events of a schedule show as planned at some time and is planned no more."""
+    shown = [nested(event, "data", part) or {} for event in change.events for part in ("object", "previous_attributes")]
+    phases = {int(phase["start_date"]): phase for each in shown for phase in entries(each.get("phases"))}
+    made = moment(next((each["created"] for each in shown if each.get("created")), 0))
+    in_order = [phases[start] for start in sorted(phases)]
+    return {"subscription_items": withdrawn_rows(in_order, made, owner, kept, reader.price_in)}
 
 
 def _only_new(closed: Rows, rows: Rows) -> Rows:
@@ -284,8 +325,7 @@ def _payment(reader: Reader, change: Change) -> Result:
     listing = reader.api.page("invoice_payments", payment=link, expand=_of_list("invoice_payments"))
     if listing.objects:
         return *reader.read("invoice_payments", listing.objects), listing.at
-    found = reader.api.get("payment_intents", change.id, expand=list(EXPAND["payment_intents"]))
-    return (*reader.each("payment_intents", [found[0]], intent_rows), found[1]) if found else ({}, (), None)
+    return _current("payment_intents")(reader, change)
 
 
 def _of_list(listed: str) -> list[str]:
@@ -303,6 +343,8 @@ _READ: Mapping[str, Callable[[Reader, Change], Result]] = {
     "subscription": _subscription,
     "product": _product,
     "billing.meter": _meter,
+    "subscription_schedule": _schedule,
+    "billing.credit_grant": _current(GRANTS),
     "invoice": _invoice,
     "credit_note": _current("credit_notes"),
     "invoice_payment": _current("invoice_payments"),

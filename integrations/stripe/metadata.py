@@ -25,6 +25,7 @@ STATED: Mapping[str, tuple[str, ...]] = {
     "plans": ("plan_key", "version", "currency", "cadence", "effective_from", "effective_to"),
     "prices": (
         "plan_id",
+        "meter_id",
         "model",
         "payment_term",
         "free_units",

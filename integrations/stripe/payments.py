@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from integrations.stripe.amounts import UnreadableError, currency, decimal, moment, money
 from integrations.stripe.metadata import PREFIX, stated
 from integrations.stripe.objects import Object, Row, Rows, ident, known, link, needed, nested
@@ -39,12 +41,31 @@ def invoice_payment_rows(linked: Object) -> Rows:
 
 
 def intent_rows(intent: Object) -> Rows:
-    """The row of `payments` for a payment intent without an invoice.
+    """The row of `payments` for a payment intent without an invoice, or with that which older versions name.
 
-    It is a payment for billing only when its metadata `trueup_purpose` says so; shops make others. None otherwise.
+    Without one it is a payment for billing only when its metadata `trueup_purpose` says so; shops make others.
     """
+    if intent.get("invoice"):
+        return {"payments": [_intent_row(intent, ident(intent["invoice"]))]}
     said = (intent.get("metadata") or {}).get(f"{PREFIX}purpose")
     return {"payments": [_intent_row(intent, None)]} if said and said != "invoice" else {}
+
+
+def disputed(intent: Object) -> bool:
+    """Whether the last charge of a payment intent was ever disputed."""
+    return bool(nested(intent, "latest_charge", "disputed"))
+
+
+def undisputed(intent: Object, disputes: Iterable[Object]) -> Object:
+    """The payment intent without the mark of a dispute once all of its disputes ended for the company."""
+    found = list(disputes)
+    if not found or any(dispute.get("status") not in _OVER for dispute in found):
+        return intent
+    return {**intent, "latest_charge": {**intent["latest_charge"], "disputed": False}}
+
+
+_OVER = frozenset({"won", "warning_closed", "prevented"})
+"""States of a dispute after which the payment is the company's again."""
 
 
 def _intent_row(intent: Object, invoice_id: str | None) -> Row:

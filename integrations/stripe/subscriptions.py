@@ -10,7 +10,7 @@ from integrations.stripe.catalog import Catalog, cadence, price_in
 from integrations.stripe.metadata import past_items, stated
 from integrations.stripe.objects import Object, Row, Rows, entries, ident, known, link, merged, needed, nested
 
-EXPAND = ("discounts.source.coupon",)
+EXPAND = ("discounts.source.coupon", "schedule")
 """What a subscription must be asked with, so that its rows are complete."""
 
 _STATUS = {

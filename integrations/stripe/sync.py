@@ -24,7 +24,9 @@ WALK = (
     "prices",
     "billing/meters",
     "customers",
+    "billing/credit_grants",
     "subscriptions",
+    "subscription_schedules",
     "invoices",
     "credit_notes",
     "invoice_payments",
@@ -32,8 +34,14 @@ WALK = (
 )
 """The lists of a full reading, in order: what others refer to comes first."""
 
-EVERYTHING: Mapping[str, Mapping[str, Any]] = {"subscriptions": {"status": "all"}}
-"""What a list must be asked so that it leaves nothing out."""
+ONLY: Mapping[str, Mapping[str, Any]] = {
+    "subscriptions": {"status": "all"},
+    "subscription_schedules": {"scheduled": True},  # the others come with their subscriptions
+}
+"""What a list must be asked so that it leaves nothing out that is wanted."""
+
+UNDATED = frozenset({"billing/meters", "billing/credit_grants"})
+"""Lists that cannot be asked for a span of time: they are short."""
 
 OPEN_SET: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("subscriptions", {}),  # without a status Stripe lists those that have not been canceled
@@ -124,7 +132,7 @@ def window(reader: Reader, start: datetime, end: datetime | None) -> Iterator[Pa
     first, last = int(start.timestamp()), None if end is None else int(end.timestamp())
     span = {"gte": first} | ({} if last is None else {"lt": last})
     for stream in WALK:
-        created = {} if stream == "billing/meters" else {"created": span}
+        created = {} if stream in UNDATED else {"created": span}
         for page, _ in _list(reader, stream, None, **created):
             yield page
     named = [event for listed, _ in events_since(reader.api, first) for event in listed]
@@ -143,10 +151,10 @@ def _list(reader: Reader, stream: str, after: str | None, **only: Any) -> Iterat
     The list of prices ends with the plans that they make up, so it is always walked from its beginning.
     """
     noted = Products(reader)
-    asked = {**_asked(stream), **EVERYTHING.get(stream, {}), **only}
+    asked = {**_asked(stream), **ONLY.get(stream, {}), **only}
     for listings in _together(reader.api.pages(stream, after=after, **asked)):
         objects = [thing for listing in listings for thing in listing.objects]
-        rows, remarks = reader.read(stream, objects)
+        rows, remarks = reader.read_with_ledgers(stream, objects)
         last = str(objects[-1]["id"]) if listings[-1].more and objects else None
         if stream == "prices":
             noted.add(objects)

@@ -1,20 +1,20 @@
 """What Trueup may write to Stripe: few deeds, each one request with an Idempotency-Key.
 
-Owns which request a deed is and how to see afterwards whether it was done; does not own when one is allowed.
-Verbs and their requests: docs.stripe.com/api/invoices, /credit_notes, /invoiceitems, /subscriptions/cancel. What a
-deed makes carries its key in metadata `trueup_action`, so that it is found again whatever became of the reply.
+Owns how to see afterwards whether a deed was done; does not own when one is allowed. Which request it is says
+`integrations.stripe.deeds`. What a deed makes carries its key in metadata `trueup_action`, so that it is found again
+whatever became of the reply.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from integrations.stripe.amounts import currency, digits, money
+from integrations.http import SourceError
+from integrations.stripe.amounts import currency, in_minor, money
 from integrations.stripe.api import Api
+from integrations.stripe.deeds import REQUESTS
 from integrations.stripe.objects import Object, entries, ident, nested
 from integrations.stripe.reader import EXPAND, Reader
 from integrations.writing import Deed, Preview, Receipt, Request
@@ -25,6 +25,7 @@ MARK = "trueup_action"
 PATHS: Mapping[str, tuple[str, str]] = {
     "invoice": ("invoices", "invoices"),
     "subscription": ("subscriptions", "subscriptions"),
+    "customer": ("customers", "customers"),
     "credit_note": ("credit_notes", "credit_notes"),
 }
 """Where a type of record is asked for, and the table that it fills."""
@@ -42,6 +43,11 @@ class StripeWrites:
         return frozenset(REQUESTS)
 
     @property
+    def keyed(self) -> bool:
+        """Stripe does."""
+        return True
+
+    @property
     def _api(self) -> Api:
         return self.reader.api
 
@@ -55,16 +61,27 @@ class StripeWrites:
         """The record as it is in Stripe now, as a row of the books; None when it is gone. Raises SourceError.
 
         A subscription also says how many `others` its customer has that have not ended, whether its `collection` is
-        on, and of each item `quantity:<id>` and `price:<id>`.
+        on, of each item `quantity:<id>` and `price:<id>`, and `discount:<id>` of each discount that it has; a customer
+        says the latter too, and an invoice that is a draft `line:<id>` of each line.
         """
         path, table = PATHS[type]
         found = self._api.get(path, id, expand=list(EXPAND.get(path, ())))
         if found is None:
             return None
-        rows, _ = self.reader.read(path, [found[0]])
+        rows, remarks = self.reader.read(path, [found[0]])
         row = next(iter(rows.get(table, [])), None)
-        if row is not None and type == "subscription":
+        if row is None:
+            said = "; ".join(each.reason for each in remarks) or "nothing of it is known"
+            raise SourceError(f"{type} {id} cannot be read, so nothing is done to it: {said}", permanent=False)
+        if type == "subscription":
             return {**row, **_of_subscription(found[0]), "others": len(self._live(row["customer_id"]) - {id})}
+        if type == "customer":
+            return {**row, **_discounts(found[0].get("discount"))}
+        if type == "invoice" and row["status"] == "draft":
+            code = str(row["currency"])
+            held = found[0].get("lines")
+            lines = self._lines(id) if nested(held, "has_more") else entries(held)
+            return {**row, **{f"line:{line['id']}": money(line.get("amount"), code) for line in lines}}
         return row
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
@@ -73,6 +90,13 @@ class StripeWrites:
             return self._marked("credit_notes", key, invoice=deed.id)
         if deed.verb == "adjust":
             return self._adjusted(deed, key)
+        if deed.verb == "charge_next":
+            return self._marked("invoiceitems", key, customer=deed.about["customer"])
+        if deed.verb == "uncharge":
+            there = self._api.get("invoiceitems", str(deed.about["made"])) is not None
+            return None if there else Receipt(str(deed.about["made"]), {"deleted": True})
+        if deed.verb == "edit_line":
+            return self._edited(deed)
         if deed.verb in UNSEEN:
             return None
         found = self._api.get(PATHS[deed.type][0], deed.id)
@@ -86,10 +110,13 @@ class StripeWrites:
 
     def preview(self, deed: Deed) -> Preview | None:
         """For another number or price of an item: the subscription's next invoice by Stripe's own preview, as far as
-        Stripe knows its usage by now; None for other deeds. Raises SourceError.
+        Stripe knows its usage by now; for a credit what it takes off, or leaves to the customer; None for other deeds.
+        Raises SourceError.
 
-        Source: docs.stripe.com/api/invoices/create_preview.
+        Sources: docs.stripe.com/api/invoices/create_preview, docs.stripe.com/api/credit_notes/preview.
         """
+        if deed.verb == "credit":
+            return self._credit_preview(deed)
         if deed.verb not in PREVIEWED:
             return None
         change = {name: self.request(deed).params[name] for name in ("items", "proration_behavior")}
@@ -99,11 +126,21 @@ class StripeWrites:
         before, after = (money(each.get("total"), code) for each in (now, then))
         return Preview("the next invoice", before, after, code)
 
+    def _credit_preview(self, deed: Deed) -> Preview:
+        note = self._api.credit_preview(self.request(deed).params)
+        code = str(currency(note.get("currency")))
+        if deed.about["paid"]:
+            after = money(note.get("post_payment_amount"), code)
+            return Preview("the customer's credit from it, with its tax", money(0, code), after, code)
+        found = self._api.get("invoices", deed.id)
+        due = money(found[0].get("amount_remaining") if found else 0, code)
+        return Preview("what is due of the invoice", due, due - money(note.get("pre_payment_amount"), code), code)
+
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it, once per key. Raises UnclearError, and SourceError when Stripe certainly did not do it."""
         request = self.request(deed)
         params = dict(request.params)
-        if deed.verb in ("credit", "adjust"):
+        if deed.verb in MARKED:
             params["metadata"] = {**params.get("metadata", {}), MARK: key}
         return _receipt(self._api.write(request.method, request.path, key, params))
 
@@ -125,136 +162,22 @@ class StripeWrites:
                 return Receipt(str(_item(line) or line["id"]), {"amount": line.get("amount")})
         return None
 
+    def _edited(self, deed: Deed) -> Receipt | None:
+        wanted = in_minor(deed.about["amount"], deed.about["currency"])
+        found = [line for line in self._lines(deed.id) if line["id"] == deed.about["line"]]
+        return Receipt(str(found[0]["id"]), {"amount": wanted}) if found and found[0]["amount"] == wanted else None
+
     def _lines(self, invoice: str) -> list[Object]:
         return [line for listing in self._api.pages(f"invoices/{invoice}/lines") for line in listing.objects]
 
 
-def minor(amount: object, currency: str) -> int:
-    """An amount in Stripe's minor units. Raises ValueError for one that has a part of a minor unit."""
-    scaled = Decimal(str(amount)).scaleb(digits(currency))
-    if scaled != scaled.to_integral_value():
-        raise ValueError(f"{amount} {currency} is no whole number of minor units")
-    return int(scaled)
-
-
-def _hold(deed: Deed) -> Request:
-    return Request("post", f"invoices/{deed.id}", {"auto_advance": "false"})
-
-
-def _release(deed: Deed) -> Request:
-    return Request("post", f"invoices/{deed.id}", {"auto_advance": "true"})
-
-
-def _void(deed: Deed) -> Request:
-    return Request("post", f"invoices/{deed.id}/void", {})
-
-
-def _pay(deed: Deed) -> Request:
-    return Request("post", f"invoices/{deed.id}/pay", {})
-
-
-def _cancel(deed: Deed) -> Request:
-    return Request("delete", f"subscriptions/{deed.id}", {"prorate": "false", "invoice_now": "false"})
-
-
-def _pause(deed: Deed) -> Request:
-    """Drafts are made and kept: nothing is collected, nothing is lost."""
-    return Request("post", f"subscriptions/{deed.id}", {"pause_collection": {"behavior": "keep_as_draft"}})
-
-
-def _resume(deed: Deed) -> Request:
-    return Request("post", f"subscriptions/{deed.id}", {"pause_collection": ""})
-
-
-def _quantity(deed: Deed) -> Request:
-    return _change_item(deed, quantity=int(deed.about["quantity"]))
-
-
-def _price(deed: Deed) -> Request:
-    return _change_item(deed, price=str(deed.about["price"]))
-
-
-def _change_item(deed: Deed, **change: object) -> Request:
-    """From now on: what is past is for a credit or an adjustment, whose amount is approved."""
-    item = {"id": deed.about["item"], **change}
-    return Request("post", f"subscriptions/{deed.id}", {"items": [item], "proration_behavior": "none"})
-
-
-def _report(deed: Deed) -> Request:
-    """Stripe counts one identifier once within a day, and takes what is at most 35 days old."""
-    about = deed.about
-    params = {
-        "event_name": about["event_name"],
-        "identifier": deed.id,
-        "timestamp": _seconds(about["time"]),
-        "payload": {"stripe_customer_id": about["customer"], "value": str(about["value"])},
-    }
-    return Request("post", "billing/meter_events", params)
-
-
-def _ask_method(deed: Deed) -> Request:
-    params = {"customer": deed.id, "flow_data": {"type": "payment_method_update"}}
-    return Request("post", "billing_portal/sessions", params)
-
-
-def _credit(deed: Deed) -> Request:
-    """What is still due is lowered; what was paid becomes credit for the next invoice."""
-    amount = minor(deed.about["amount"], deed.about["currency"])
-    line = {"type": "invoice_line_item", "invoice_line_item": deed.about["line"], "amount": amount}
-    paid = {"credit_amount": amount} if deed.about["paid"] else {}
-    return Request("post", "credit_notes", {"invoice": deed.id, "lines": [line], "memo": deed.about["memo"], **paid})
-
-
-def _adjust(deed: Deed) -> Request:
-    """An invoice item on the draft. Its metadata says in the books' words what it is, see `metadata.STATED`."""
-    about = deed.about
-    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"], "trueup_quantity": "null"}
-    params = {
-        "customer": about["customer"],
-        "invoice": deed.id,
-        "amount": minor(about["amount"], about["currency"]),
-        "currency": str(about["currency"]).lower(),
-        "description": about["memo"],
-        "discountable": "false",
-        "period": {"start": _seconds(about["start"]), "end": _seconds(about["end"])},
-        "metadata": {name: value for name, value in stated.items() if value},
-    }
-    return Request("post", "invoiceitems", params)
-
-
-def _unadjust(deed: Deed) -> Request:
-    return Request("delete", f"invoiceitems/{deed.about['made']}", {})
-
-
-def _seconds(instant: str) -> int:
-    return int(datetime.fromisoformat(instant).timestamp())
-
-
-def _item(line: Object) -> str | None:
-    return ident(nested(line, "parent", "invoice_item_details", "invoice_item"))
-
-
-REQUESTS: Mapping[str, Callable[[Deed], Request]] = {
-    "hold": _hold,
-    "release": _release,
-    "void": _void,
-    "credit": _credit,
-    "adjust": _adjust,
-    "unadjust": _unadjust,
-    "cancel": _cancel,
-    "pay": _pay,
-    "pause": _pause,
-    "resume": _resume,
-    "quantity": _quantity,
-    "price": _price,
-    "report": _report,
-    "ask_method": _ask_method,
-}
-
 PREVIEWED = ("quantity", "price")
 """Verbs whose effect on the next invoice Stripe works out beforehand."""
 
-UNSEEN = ("report", "ask_method")
+MARKED = ("credit", "adjust", "charge_next")
+"""Verbs whose deeds make an object, which carries their key."""
+
+UNSEEN = ("report", "report_less", "unreport", "ask_method", "ask_tax_id")
 """Verbs whose deeds Stripe does not list: asking again under the same key is all that can be done."""
 
 SHOWS: Mapping[str, Callable[[Object, Mapping[str, Any]], bool]] = {
@@ -268,6 +191,9 @@ SHOWS: Mapping[str, Callable[[Object, Mapping[str, Any]], bool]] = {
     "quantity": lambda subscription, about: (
         _of_subscription(subscription).get(f"quantity:{about['item']}") == about["quantity"]
     ),
+    "undiscount": lambda thing, about: (
+        f"discount:{about['discount']}" not in {**_of_subscription(thing), **_discounts(thing.get("discount"))}
+    ),
     "price": lambda subscription, about: _of_subscription(subscription).get(f"price:{about['item']}") == about["price"],
 }
 """How an object looks once the deed is done; it does not matter by whom."""
@@ -277,13 +203,21 @@ _TOLD = ("status", "auto_advance", "automatically_finalizes_at", "amount", "tota
 
 
 def _of_subscription(subscription: Object) -> dict[str, str]:
-    """What the books' row does not say: whether invoices go out, and each item's number and price."""
+    """What the books' row does not say: whether invoices go out, each item's number and price, and the discounts."""
     said = {"collection": "on" if subscription.get("pause_collection") is None else "paused"}
+    said |= _discounts(subscription.get("discounts"))
     for item in entries(subscription.get("items")):
         said[f"price:{item['id']}"] = str(ident(item.get("price")))
         if item.get("quantity") is not None:
             said[f"quantity:{item['id']}"] = str(item["quantity"])
+        said |= _discounts(item.get("discounts"))
     return said
+
+
+def _discounts(held: object) -> dict[str, str]:
+    """Each discount of a list, or a single one."""
+    listed = held if isinstance(held, list) else [held]
+    return {f"discount:{found}": "on" for each in listed if (found := ident(each)) is not None}
 
 
 def _receipt(thing: Object) -> Receipt:
@@ -293,3 +227,7 @@ def _receipt(thing: Object) -> Receipt:
 
 def _lines_count(thing: Object) -> dict[str, int]:
     return {"lines": len(entries(thing["lines"]))} if isinstance(thing.get("lines"), dict) else {}
+
+
+def _item(line: Object) -> str | None:
+    return ident(nested(line, "parent", "invoice_item_details", "invoice_item"))

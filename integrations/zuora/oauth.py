@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from integrations.http import Client, SourceError
@@ -34,9 +36,20 @@ class Tenant:
             self._token = None
             answer = self._api().get(path, params)
         if nested(answer.body, "success") is False:  # which Zuora says with status 200
-            said = next((str(each.get("message")) for each in entries(answer.body.get("reasons"))), "no reason given")
-            raise SourceError(f"Zuora did not give {path}: {said[:300]}", permanent=False)
+            raise SourceError(f"Zuora did not give {path}: {_reasons(answer.body)}", permanent=False)
         return answer
+
+    def write(self, method: str, path: str, body: Mapping[str, object], key: str | None) -> Any:
+        """Write, under a key where there is one; what Zuora answers. Raises UnclearError, SourceError."""
+        headers = {"Idempotency-Key": key} if key else {}
+        try:
+            said = self._api().write(method, path, body, headers=headers)
+        except KeyRefusedError:
+            self._token = None
+            said = self._api().write(method, path, body, headers=headers)
+        if nested(said, "success") is False:
+            raise SourceError(f"Zuora did not do {path}: {_reasons(said)}", permanent=True)
+        return said
 
     def _api(self) -> JsonApi:
         if self._token is None or self.client.pace.now() >= self._until - EARLY:
@@ -58,3 +71,8 @@ class Tenant:
             return str(given["access_token"]), float(given.get("expires_in") or 0)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SourceError(f"Zuora gave no token ({reply.status}); it is asked again.", permanent=False) from error
+
+
+def _reasons(body: Any) -> str:
+    said = next((str(each.get("message")) for each in entries(body.get("reasons"))), "no reason given")
+    return said[:300]

@@ -161,7 +161,7 @@ class Lists:
         """Rows of an invoice. Where the items that came with it do not add up to it, all of them are asked for."""
         if not bills.adds_up(invoice):
             only = f"invoiceid.EQ:{needed(invoice.get('id'), 'invoice')}"
-            invoice = {**invoice, "invoiceItems": list(self._all("invoice-items", only))}
+            invoice = {**invoice, "invoiceItems": list(self.each_of("invoice-items", only))}
         return bills.invoice_rows(invoice, self.zone, self.charged)
 
     def charge(self, charge: Object) -> Rows:
@@ -194,7 +194,7 @@ class Lists:
     def _terms(self) -> Mapping[str, object]:
         """The terms of every price of the catalogue that can be read."""
         if self.terms is None:
-            rows, _ = self.catalogue.rows(list(self._all(self.catalogue.name)))
+            rows, _ = self.catalogue.rows(list(self.each_of(self.catalogue.name)))
             tiers = rows.get("price_tiers", [])
             self.terms = {}
             for row in rows.get("prices", []):
@@ -202,7 +202,8 @@ class Lists:
                 self.terms[str(row["price_id"])] = catalog.terms({"prices": [row], "price_tiers": own})
         return self.terms
 
-    def _all(self, name: str, only: str | None = None) -> Iterator[Object]:
+    def each_of(self, name: str, only: str | None = None) -> Iterator[Object]:
+        """Every object of a list, or those that a filter lets through."""
         listing = self.page(name, None, None, only)
         yield from listing.objects
         while listing.following is not None:

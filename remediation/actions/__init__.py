@@ -1,7 +1,8 @@
 """The actions, one file each, found by their place.
 
 An action's file is named for the deed and has, beside its docstring: `PHASE`, one of `remediation.plans.PHASES`;
-`NEEDS`, the verb of `integrations.writing.VERBS` that it takes, where it writes to a billing system; and `plan(case)`,
+`NEEDS`, the verb of `integrations.writing.VERBS` that it takes, where it writes to a billing system (several: the
+first is what it wants, the others do for some records); and `plan(case)`,
 pure, which yields a Plan for each record of the case that the deed is right for. Where a deed can be undone there is
 `reverse(plan, receipts)`, which returns the deeds that do so, from the stored plan and the receipts of its steps.
 Applying, journal and verification are the same for all, see `remediation.execute` and `remediation.verify`.
@@ -30,7 +31,7 @@ class Kind:
     name: str
     about: str
     phase: str
-    needs: str | None  # the verb that the billing system must be able to do; None: it works with any, or none
+    needs: tuple[str, ...]  # verbs of which the billing system must be able to do one; none: it works with any
     plan: Callable[[Case], Iterable[Plan]]
     reverse: Reverse | None
 
@@ -46,4 +47,5 @@ def _kind(name: str) -> Kind:
     module = importlib.import_module(f"{__name__}.{name}")
     about = (module.__doc__ or "").strip().splitlines()[0]
     reverse = cast("Reverse | None", getattr(module, "reverse", None))
-    return Kind(name, about, module.PHASE, getattr(module, "NEEDS", None), module.plan, reverse)
+    needs = getattr(module, "NEEDS", ())
+    return Kind(name, about, module.PHASE, (needs,) if isinstance(needs, str) else needs, module.plan, reverse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,7 +11,8 @@ from remediation.case import Case, Row
 from remediation.plans import Plan, text
 
 PHASE = "downstream"
-NEEDS = "report"
+NEEDS = ("report", "ingest")
+"""A value; or, where that is not possible, the event with its content."""
 
 CODES = {"TU-03"}
 """Faults that say that usage was refused."""
@@ -24,12 +26,15 @@ MOST = 100
 
 def plan(case: Case) -> Iterator[Plan]:
     """A report of the refused events of each customer whose events carry their value and are young enough."""
-    if case.signal.code not in CODES or not case.able(NEEDS):
+    verb = next((verb for verb in NEEDS if case.able(verb)), None)
+    if case.signal.code not in CODES or verb is None:
         return
     oldest = case.signal.last_seen - OLDEST
     for customer in case.customers:
         own = [each.entity_id for each in case.affected("usage_event") if each.customer_id == customer]
-        rows = [row for id in own if (row := case.events.get(id)) and _can_be_sent(row) and row["time"] > oldest][:MOST]
+        rows = [row for id in own if (row := case.events.get(id)) and _can_be_sent(row, verb) and row["time"] > oldest][
+            :MOST
+        ]
         if not rows:
             continue
         left = len(own) - len(rows)
@@ -44,20 +49,27 @@ def plan(case: Case) -> Iterator[Plan]:
             + (f"; {left} others are too old, have no value or are too many, and stay out." if left > 0 else "."),
             outcome="Billing counts them, and the rule finds nothing about them once it has them.",
             risk="Billing cannot take a reported event back after a day; what refused them may do so again.",
-            deeds=tuple(_deed(row, customer) for row in rows),
+            deeds=tuple(_deed(row, customer, verb) for row in rows),
             quiet=True,
         )
 
 
-def _can_be_sent(row: Row) -> bool:
-    return bool(row["status"] == "rejected" and row["value"] is not None)
+def content(properties: object) -> object:
+    """The properties of an event, which the books hold as JSON."""
+    return json.loads(properties) if isinstance(properties, str) else properties
 
 
-def _deed(row: Row, customer: str) -> Deed:
+def _can_be_sent(row: Row, verb: str) -> bool:
+    return bool(row["status"] == "rejected" and row["value" if verb == "report" else "properties"] is not None)
+
+
+def _deed(row: Row, customer: str, verb: str) -> Deed:
     about = {
         "event_name": row["event_type"],
         "customer": customer,
+        "subject": row["subject"],
+        "properties": content(row["properties"]),
         "value": text(row["value"]),
         "time": text(row["time"]),
     }
-    return Deed("report", "usage_event", row["event_id"], about)
+    return Deed(verb, "usage_event", row["event_id"], about)

@@ -18,7 +18,7 @@ LIVE = ("active", "trialing", "past_due", "paused")
 
 
 def plan(case: Case) -> Iterator[Plan]:
-    """A cancellation for each live subscription that should have ended.
+    """A cancellation for each subscription that should have ended and serves on (canceled: its end was only set).
 
     Never where the customer has another live subscription: which of the two is meant is for a person to say.
     """
@@ -26,7 +26,11 @@ def plan(case: Case) -> Iterator[Plan]:
         return
     for entity in case.affected("subscription"):
         row = case.subscriptions.get(entity.entity_id)
-        if row is None or row["status"] not in LIVE or others(case, row["customer_id"], entity.entity_id):
+        if (
+            row is None
+            or row["status"] not in (*LIVE, "canceled")
+            or others(case, row["customer_id"], entity.entity_id)
+        ):
             continue
         yield Plan(
             kind="sync_subscription",
@@ -40,7 +44,7 @@ def plan(case: Case) -> Iterator[Plan]:
             risk="A cancelled subscription cannot be revived; a new one would have to be made.",
             deeds=(Deed("cancel", "subscription", entity.entity_id, {"customer": row["customer_id"]}),),
             before={**columns(row, "status", "customer_id"), "others": "0"},
-            after={"status": "canceled"},
+            after={"status": "ended"},
             quiet=True,
         )
 

@@ -35,13 +35,13 @@ def advise_command(home: Opened, signal: str, without_model: bool, actor: str, a
     if found is None:
         raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
     if not as_json:
-        click.echo("\n".join(report.advice_text(found)))
+        terminal.echo("\n".join(report.advice_text(found)))
     model = None if without_model else home.model
     said = _asked(home, model, found.signal.id, None, actor) if model is not None else None
     if as_json:
         terminal.answer({**found.as_json(), "model": exchange_json(said) if said else None})
     elif said is not None:
-        click.echo("\n".join(["", *exchange_text(said)]))
+        terminal.echo("\n".join(["", *exchange_text(said)]))
 
 
 @click.command("ask")
@@ -58,12 +58,12 @@ def ask_command(home: Opened, signal: str, question: str, actor: str, as_json: b
             raise click.UsageError(f"there is no signal {signal}; trueup signals lists them")
     if home.model is None:
         raise JobFailed("no language model is configured; name one under advisor in config.yaml, or see trueup advise")
-    told = (lambda sentence: None) if as_json else (lambda sentence: click.echo(sentence_text(sentence)))
+    told = (lambda sentence: None) if as_json else (lambda sentence: terminal.echo(sentence_text(sentence)))
     said = _asked(home, home.model, number, question, actor, told)
     if as_json:
         terminal.answer(exchange_json(said))
     else:
-        click.echo("\n".join(after_text(said)))
+        terminal.echo("\n".join(after_text(said)))
     if said.status == "failed":
         raise JobFailed(f"there is no answer: {said.reason}")
 

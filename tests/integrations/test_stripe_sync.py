@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from billing.books import TABLES
+from integrations.pages import Page
 from integrations.stripe import TABLES as FILLED
+from integrations.stripe.objects import Rows
 from integrations.stripe.sync import WALK, Walk
 from store.warehouse import Warehouse
 from tests.integrations.stripe_company import connected, cursors_of, differences, pulled, rows_of
@@ -211,7 +213,14 @@ def test_a_reading_goes_on_behind_its_last_stored_page(peer: Peer) -> None:
     assert within
     for stored in within:
         rest = pulled(connected(peer, page_size=1), cursors_of(reading[:stored]))
-        assert [page.rows for page in rest[: len(reading) - stored]] == [page.rows for page in reading[stored:]]
+        assert [of_lists(page) for page in rest[: len(reading) - stored]] == [
+            of_lists(page) for page in reading[stored:]
+        ]
+
+
+def of_lists(page: Page) -> Rows:
+    """What a page brings, but for ledgers: a reading that is taken up reads those again that it meets again."""
+    return {table: rows for table, rows in page.rows.items() if table != "credit_movements"}
 
 
 def test_a_reading_killed_at_any_page_is_taken_up_again(peer: Peer, tmp_path: Path) -> None:

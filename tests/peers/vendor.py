@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -33,6 +33,8 @@ from tests.peers.stripe.process import Peer
 ROOT = Path(__file__).resolve().parents[2]
 CONTROL = "/_control/"
 KEY = "peer-key"
+KEYED = ("chargebee-idempotency-key", "Idempotency-Key")
+"""Headers with a key under which a vendor does something once."""
 
 Object = dict[str, Any]
 
@@ -64,9 +66,10 @@ class Server:
 
     def __init__(self, make: Callable[[Callable[[], datetime]], Account], now: datetime | None) -> None:
         self.offset = (now - datetime.now(UTC)) if now else timedelta()
-        self.account = make(self.clock)
+        self.make, self.account = make, make(self.clock)
         self.faults, self.requests, self.done = Faults(), [], []  # type: ignore[var-annotated]
         self.forbidden: set[str] = set()
+        self.answers: dict[str | None, object] = {}
         self._lock = threading.Lock()
 
     def clock(self) -> datetime:
@@ -80,7 +83,7 @@ class Server:
     def _answer(self, request: Request) -> Response:
         fault = self.faults.take(request.method, request.path)
         self.requests.append({"path": request.path, "query": request.query_string.decode(), "at": time.monotonic()})
-        if fault and fault.kind not in ("slow", "lost"):
+        if fault and fault.kind not in ("slow", "lost", "doubled"):
             return self._fail(fault, request)
         if fault:
             time.sleep(fault.seconds)
@@ -93,17 +96,31 @@ class Server:
                 if any(request.path.endswith(path) for path in self.forbidden):
                     raise Refused(403, {"status": 403, "error": "Forbidden"})
                 query = {name: request.args.getlist(name) for name in request.args}
-                if request.method == "POST" and hasattr(self.account, "write"):
+                if request.method != "GET" and hasattr(self.account, "write"):
                     return self._written(request, fault)
                 return _json(self.account.answer(request.method, request.path, query))
             except Refused as refused:
                 return _json(refused.body, refused.status)
 
     def _written(self, request: Request, fault: Fault | None) -> Response:
-        """A write; one whose reply is `lost` is done all the same."""
-        answer = _json(self.account.write(request.path, request.get_json(silent=True) or {}))
-        self.done.append({"method": request.method, "path": request.path})
+        """A write; one whose reply is `lost` is done all the same, and one that is `doubled` arrives twice."""
+        answer = self._done_once(request)
+        if fault and fault.kind == "doubled":
+            with suppress(Refused):
+                self._done_once(request)
         return self._fail(Fault("cut"), request) if fault and fault.kind == "lost" else answer
+
+    def _done_once(self, request: Request) -> Response:
+        """The write, once per key where the vendor knows keys."""
+        key = next((request.headers[name] for name in KEYED if name in request.headers), None)
+        if key in self.answers:
+            return _json(self.answers[key])
+        body = request.get_json(silent=True) or request.form.to_dict()
+        said = self.account.write(request.method, request.path, body | request.args.to_dict())  # type: ignore[attr-defined]
+        self.done.append({"method": request.method, "path": request.path, "key": key, "body": body})
+        if key:
+            self.answers[key] = said
+        return _json(said)
 
     def _fail(self, fault: Fault, request: Request) -> Response:
         if fault.kind in {"cut", "truncated"}:
@@ -128,6 +145,10 @@ class Server:
     def control_load(self, rows: dict[str, list[Object]], announce: bool = True) -> None:
         """Takes over rows of the books (JSON, decimals as text)."""
         self.account.load({t: [typed(t, row) for row in held] for t, held in rows.items() if t in BY_NAME})
+
+    def control_afresh(self) -> None:
+        """An empty account; what it was asked so far stays in the logs."""
+        self.account, self.answers = self.make(self.clock), {}
 
     def control_fault(self, **fault: Any) -> None:
         """Something to go wrong."""
@@ -165,6 +186,10 @@ class Server:
     def control_get(self, list: str, key: str, id: str) -> Object:
         """An object as it is."""
         return next(thing for thing in self.account.lists[list] if thing[key] == id)
+
+    def control_listed(self, list: str) -> Object:
+        """The objects of a list."""
+        return {"objects": self.account.lists[list]}
 
     def control_remove(self, list: str, key: str, id: str) -> None:
         """An object that is gone."""

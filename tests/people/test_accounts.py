@@ -169,9 +169,18 @@ def test_a_token_does_what_its_scopes_and_its_owner_both_may(sqlite_engine: Engi
     assert permitted(secret, NOW + timedelta(days=30)) is None
     with operational.writing(sqlite_engine) as session:
         accounts.change(session, accounts.find(session, "Ben"), roles=["viewer"], limits={}, actor="Ann", now=NOW)
+    assert permitted(secret) is None, "it asks for more than its owner may by now"
+    secret = make(scopes=["read"])
+    with operational.writing(sqlite_engine) as session:
+        session.get_one(Person, 2).roles = []
+    assert permitted(secret) == frozenset()
+    with operational.writing(sqlite_engine) as session:
+        session.get_one(Person, 2).roles = ["viewer"]
     assert permitted(secret) == {Permission.READ}
     with operational.writing(sqlite_engine) as session:
-        tokens.revoke(session, session.scalars(select(ApiToken)).one(), actor="Ann", now=NOW)
+        tokens.revoke(
+            session, session.scalars(select(ApiToken).order_by(ApiToken.id.desc())).first(), actor="Ann", now=NOW
+        )
     assert permitted(secret) is None
     with operational.writing(sqlite_engine) as session:
         accounts.disable(session, accounts.find(session, "Ben"), actor="Ann", now=NOW)

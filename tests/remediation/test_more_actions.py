@@ -170,7 +170,9 @@ def test_a_ticket_that_an_address_did_not_answer_for_is_parked_and_not_posted_ag
     made.configure()
 
 
-def proposed(made: House, code: str, kind: str, entities: Sequence[SignalEntity], over: str = "0") -> str:
+def proposed(
+    made: House, code: str, kind: str, entities: Sequence[SignalEntity], over: str = "0", under: str = "0"
+) -> str:
     """A signal of a fault about records, and the one action of a kind that the books call for; its id."""
     home = trueup.Home(configuration.load())
     number = small.signal(home.engine, f"{code} {kind}")
@@ -179,7 +181,7 @@ def proposed(made: House, code: str, kind: str, entities: Sequence[SignalEntity]
         signal.code = code
         finding = StoredFinding(
             signal_id=number, run_id=signal.first_run_id, key=kind, digest="d", rule_hash="h",
-            subject_type=entities[0].type, subject_id=entities[0].entity_id, under=ZERO, over=Decimal(over),
+            subject_type=entities[0].type, subject_id=entities[0].entity_id, under=Decimal(under), over=Decimal(over),
             exposure=ZERO, title="t", evidence={}, currency="USD",
             records=[f"{each.type}:{each.entity_id}" for each in entities],
         )  # fmt: skip
@@ -224,7 +226,7 @@ def resent(ages: dict[str, int], meter: str = "api") -> list[Plan]:
     now = datetime(2026, 11, 3, 6, tzinfo=UTC)
     events = {
         id: {"event_id": id, "event_type": meter, "status": "rejected", "value": Decimal("2.50"),
-             "time": now - timedelta(days=days)} for id, days in ages.items()
+             "subject": "cus_1", "properties": None, "time": now - timedelta(days=days)} for id, days in ages.items()
     }  # fmt: skip
     signal = Signal(code="TU-03", integration="stripe", last_seen=now)
     entities = tuple(

@@ -6,11 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from detector.manager_report import report
 from remediation.scoreboard import MONEY_OF, miss, scoreboard
 from store import operational
+from store.audit_tables import AuditEntry
 from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
 from tests.remediation import small
 from tests.remediation.small import NOW, ZERO
@@ -109,3 +110,13 @@ def test_a_label_that_says_nothing_is_refused(sqlite_engine: Engine, wrong: dict
     given = {"happened_at": NOW, "kind": "under", "currency": "USD", "amount": Decimal(1), "note": "n", **wrong}
     with operational.writing(sqlite_engine) as session, pytest.raises(ValueError, match=why):
         miss(session, actor="ann", now=NOW, **given)  # type: ignore[arg-type]
+
+
+def test_a_missed_fault_is_audited_with_who_labelled_it(sqlite_engine: Engine) -> None:
+    with operational.writing(sqlite_engine) as session:
+        made = miss(session, happened_at=NOW, kind="over", currency="EUR", amount=Decimal(120),
+                               note="the auditor found it", actor="ann", now=NOW)  # fmt: skip
+        number = made.id
+    with operational.reading(sqlite_engine) as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "missed.labelled")).one()
+        assert (entry.actor, entry.object_id, entry.reason) == ("ann", f"MISS-{number}", "the auditor found it")

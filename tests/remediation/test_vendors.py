@@ -25,5 +25,5 @@ def test_every_reason_is_of_a_verb_and_a_system_that_there_are() -> None:
         assert reasons.keys() <= VERBS.keys()
         assert not reasons.keys() & vendors.CAN[system], "what it can do needs no reason"
     assert vendors.IRREVERSIBLE.keys() == {
-        name for name, kind in kinds().items() if kind.needs is not None and kind.reverse is None
+        name for name, kind in kinds().items() if kind.needs and kind.reverse is None
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, cast
+
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -9,7 +12,9 @@ from detector import cycle
 from remediation import life, worker
 from remediation.remedy import Remedy
 from store import operational
+from store.action_tables import Action
 from store.operational_tables import Signal
+from tests.remediation import small
 from tests.web.company import NOW, Home, pack
 from tests.web.reading import act, get
 
@@ -53,3 +58,51 @@ def test_advice_is_asked_for_worked_out_and_decided_about(client: FlaskClient, h
         kinds = [each.kind for each in life.journal(session, ticket.id)]
         assert kinds == ["proposed", "approved", "claimed", "succeeded"]
         assert session.get_one(type(ticket), ticket.id).approved_by == "Dee Patel"
+
+
+def test_what_a_systemic_cause_calls_for_is_decided_as_one_up_to_a_cap(client: FlaskClient, home: Home) -> None:
+    signal = small.signal(home.engine(), "systemic")
+    ids = [small.action(home.engine(), signal, small.credit(f"in_{number}"), "proposed") for number in range(30)]
+    page = f"/signals/SIG-{signal}"
+    html = get(client, page)
+    assert "<strong>30 × credit note</strong> · " in html and "at most 25 at once" in html
+    assert "300.00" in html and 'name="first" type="number" min="1" max="25" value="25"' in html
+    assert "30 × credit note, one by one" in html
+    many = {"back": page, "kind": "credit_note", "reason": "the price was wrong for all of them"}
+    act(client, "/preferences", who="Dee Patel", theme="light", density="compact", keys="off")
+    for count, said in (("", "Say how many"), ("30", "30 actions are more than the 25"), ("0", "Say how many")):
+        act(client, f"{page}/batch", **many, first=count)
+        assert said in get(client, page)
+    act(client, f"{page}/batch", **many, first="12")
+    html = get(client, page)
+    assert "12 actions are approved as one" in html and "<strong>18 × credit note</strong>" in html
+    assert f'hx-get="{page}/repair?seen=' in html  # it renews itself while they are carried out
+    with operational.reading(home.engine()) as session:
+        statuses = [session.get_one(Action, id).status for id in ids]
+        assert statuses == ["approved"] * 12 + ["proposed"] * 18
+    act(client, f"{page}/batch", back=page, kind="open_ticket", reason="r", first="1")
+    assert "No open_ticket of SIG-" in get(client, page)
+
+
+def test_the_first_that_does_not_go_as_planned_sends_the_others_back(home: Home) -> None:
+    signal = small.signal(home.engine(), "stops")
+    ids = [small.action(home.engine(), signal, small.credit(f"in_gone_{number}")) for number in range(3)]
+    writes = Gone()
+    working = replace(remedy(home), writes={"stripe": cast(Any, writes)}, allowed=frozenset({"stripe"}))
+    worker.work(working)
+    with operational.reading(home.engine()) as session:
+        held = [session.get_one(Action, id) for id in ids]
+        assert {each.status for each in held} == {"proposed"} and writes.asked == ["in_gone_0"]
+        assert "is not there any more" in str(held[2].error)
+
+
+class Gone:
+    """A billing system from which every invoice is gone."""
+
+    can = frozenset({"credit"})
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def state(self, type: str, id: str) -> None:
+        self.asked.append(id)

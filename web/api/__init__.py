@@ -3,7 +3,44 @@
 Every operation tells what it takes and answers (`operations.py`); the OpenAPI document is made of that.
 """
 
-from web.api import acting, event_operations, reading, reference
+from web.api import (
+    acting,
+    asking,
+    auditing,
+    booking,
+    dates,
+    event_operations,
+    idempotency,
+    people,
+    reading,
+    reference,
+    repairing,
+    setting,
+    sharing,
+    teaming,
+    trying,
+    versioning,
+    working,
+)
 from web.api.operations import pages
 
-__all__ = ["acting", "event_operations", "pages", "reading", "reference"]
+__all__ = [
+    "acting",
+    "asking",
+    "auditing",
+    "booking",
+    "dates",
+    "event_operations",
+    "idempotency",
+    "pages",
+    "people",
+    "reading",
+    "reference",
+    "repairing",
+    "setting",
+    "sharing",
+    "teaming",
+    "trying",
+    "versioning",
+    "working",
+]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from detector import triage
+from detector.learned import Verdict
 from store.operational_tables import OPEN_STATUSES
 from web.api.answers import Label
 from web.api.operations import Asked
@@ -119,8 +120,16 @@ class Split(Chosen):
     op: Literal["split"]
 
 
+class Labelled(Chosen):
+    """Say of one signal of unusual usage what it was; the next model learns from it."""
+
+    op: Literal["label"]
+    verdict: Annotated[str, one_of(Verdict)]
+
+
 Deed = Annotated[
-    Assign | Status | Priority | Snooze | Dismiss | Resolve | Comment | Merge | Split, Field(discriminator="op")
+    Assign | Status | Priority | Snooze | Dismiss | Resolve | Comment | Merge | Split | Labelled,
+    Field(discriminator="op"),
 ]
 
 

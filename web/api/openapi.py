@@ -10,7 +10,9 @@ from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from web.api.answers import Problem
+from web.api.idempotency import KEY, PATTERN
 from web.api.operations import JSON, OPERATIONS, Operation
+from web.numbers import LARGEST
 from web.permissions import needed
 
 Document = dict[str, Any]
@@ -29,20 +31,33 @@ SAYS = (
 PLACES: Mapping[str, str] = {
     "label": "The id of a signal, as SIG-12.",
     "name": "The name of a rule.",
-    "id": "The id of a bill run.",
+    "id": "The id of a record, as the billing system has it.",
+    "type": "The type of a record, as a signal's records have it.",
     "change": "The id of a change, as the change itself and the timeline tell it.",
+    "action": "The id of an action, as ACT-7.",
+    "integration": "The name of an integration of the configuration.",
+    "who": "The name of a person, as signals are assigned to.",
+    "number": "The number of what is meant, as lists tell it.",
+    "version": "The number of a version of the rule.",
 }
 EVERY_REFUSAL: Mapping[int, str] = {
     400: "The request cannot be read, or a parameter cannot be used.",
     401: "A token is needed, and none that is known was sent.",
     403: "The token does not permit it; the detail names the permission.",
+    429: "Too many requests with this token, or wrong tokens from this address; Retry-After says how long to wait.",
     503: "The books cannot be read or written right now.",
 }
 BODY_REFUSAL: Mapping[int, str] = {
+    409: "The Idempotency-Key is that of a request which is not over, or the state does not allow it.",
     413: "The body is too large.",
     415: "The body is of another type.",
     422: "The body is not as it should be; `errors` names each place.",
 }
+
+
+NOT_THERE = "There is nothing of that name or number."
+CHANGED = "It is no longer as If-Match says."
+NUMBER: Document = {"type": "integer", "minimum": 0, "maximum": LARGEST}
 
 
 def document(routes: Iterable[Rule]) -> Document:
@@ -51,7 +66,7 @@ def document(routes: Iterable[Rule]) -> Document:
     schemas, shared = _schemas(operation for _, _, operation in told)
     paths: dict[str, Any] = {}
     for rule, method, operation in told:
-        paths.setdefault(path(rule), {})[method.lower()] = _operation(rule, operation, schemas)
+        paths.setdefault(path(rule), {})[method.lower()] = _operation(rule, method, operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Trueup", "version": VERSION, "description": SAYS},
@@ -77,17 +92,20 @@ def path(rule: Rule) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix(PREFIX))
 
 
-def _operation(rule: Rule, told: Operation, schemas: Mapping[tuple[int, str], Document]) -> Document:
+def _operation(rule: Rule, method: str, told: Operation, schemas: Mapping[tuple[int, str], Document]) -> Document:
     permission = needed(rule.endpoint)
     says = f"{told.says} Needs the permission `{permission}`." if permission else f"{told.says} Open to everybody."
     shown: Document = {
-        "operationId": told.title.lower().replace(" ", "_"),
+        "operationId": re.sub(r"\W+", "_", told.title.lower().replace("'s", "s")),
         "tags": [_tag(rule)],
         "summary": told.title,
         "description": says,
         "security": [{"token": []}, {}] if permission else [],
-        "parameters": list(_parameters(rule, told)),
-        "responses": {**_good(told, schemas.get((id(told), "answer"))), **(_refused(told) if permission else {})},
+        "parameters": list(_parameters(rule, method, told)),
+        "responses": {
+            **_good(told, schemas.get((id(told), "answer"))),
+            **(_refused(told, placed=bool(rule.arguments)) if permission else {}),
+        },
     }
     if told.body is not None:
         content = {type: {"schema": schemas[id(told), "body"]} for type in told.takes}
@@ -100,30 +118,39 @@ def _tag(rule: Rule) -> str:
     return first.replace("-", " ").capitalize() if first and "." not in first else ABOUT
 
 
-def _parameters(rule: Rule, told: Operation) -> Iterator[Document]:
+def _parameters(rule: Rule, method: str, told: Operation) -> Iterator[Document]:
     for name in sorted(rule.arguments):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": PLACES[name]}
+        schema = NUMBER if f"<int:{name}>" in rule.rule else {"type": "string", "minLength": 1}
+        yield {"name": name, "in": "path", "required": True, "schema": schema, "description": PLACES[name]}
     if told.query is not None:
         for name, schema in told.query.model_json_schema()["properties"].items():
             plain = {key: value for key, value in schema.items() if key not in ("title", "description")}
             yield {"name": name, "in": "query", "schema": plain, "description": schema.get("description", "")}
     if told.if_match:
-        says = "The version that a single signal must still have: the ETag of GET, or `version` of the list in quotes."
+        says = "The version that what is changed must still have: the ETag of GET, or `version` of a list in quotes."
         yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": says}
+    if method == "POST" and rule.endpoint.startswith("api."):
+        says = "A key of your own: sent again within a day with the same body, the first answer is given again."
+        yield {"name": KEY, "in": "header", "schema": {"type": "string", "pattern": PATTERN}, "description": says}
 
 
 def _good(told: Operation, schema: Document | None) -> Document:
     content: Document = {} if schema is None else {JSON: {"schema": schema}}
     content |= {type: {"schema": {"type": "string"}} for type in told.also}
-    good: Document = {"description": "Done." if told.body else "Found.", "content": content}
+    good: Document = {
+        "description": "Found." if told.body is None and told.status == 200 else "Done.",
+        "content": content,
+    }
     if told.etag:
-        says = "The version of the signal, where it is one."
+        says = "The version, which If-Match takes."
         good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": says}}
     return {str(told.status): good}
 
 
-def _refused(told: Operation) -> Document:
-    refused = {**EVERY_REFUSAL, **(BODY_REFUSAL if told.body is not None else {}), **(told.refuses or {})}
+def _refused(told: Operation, *, placed: bool) -> Document:
+    refused = {**EVERY_REFUSAL, **({404: NOT_THERE} if placed else {})}
+    refused |= {**(BODY_REFUSAL if told.body is not None else {}), **({412: CHANGED} if told.if_match else {})}
+    refused |= told.refuses or {}
     problem = {"application/problem+json": {"schema": {"$ref": REFS.format(model=Problem.__name__)}}}
     return {str(status): {"description": says, "content": problem} for status, says in sorted(refused.items())}
 

@@ -40,7 +40,8 @@ class Operation:
 
     `answers` is the model of its answer under `status`; `also`: other media types of the answer. `refuses`: statuses
     of refusals besides those that every operation has, with when they happen. `etag`: the answer carries the version
-    of a signal; `if_match`: the request may ask for one.
+    of what it is about; `if_match`: the request may ask for one. `shows_secret`: the answer shows a secret this once,
+    so it is not kept for an Idempotency-Key.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Operation:
     refuses: Mapping[int, str] | None = None
     etag: bool = False
     if_match: bool = False
+    shows_secret: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -83,10 +85,16 @@ def query(model: type[Parsed], args: MultiDict[str, str]) -> Parsed:
         raise _refused(error, "The query has parameters that cannot be used", 400) from None
 
 
+def check_match(version: object) -> None:
+    """Go on only if what is to be changed still has the version that If-Match names. Raises Refused."""
+    if "If-Match" in request.headers and not request.if_match.contains(str(version)):
+        raise Refused(412, "Changed meanwhile", "It is no longer as If-Match says; read it again.")
+
+
 def body(model: Any) -> Any:
     """The body of the request, as the model (or the choice of models) has it. Raises Refused with every mistake."""
     try:
-        return TypeAdapter(model).validate_json(request.get_data(cache=False))
+        return TypeAdapter(model).validate_json(request.get_data())
     except ValidationError as error:
         broken = any(each["type"] == "json_invalid" for each in error.errors(include_url=False))
         title = "The body is no JSON" if broken else "The body is not as it should be"
@@ -98,7 +106,7 @@ def _check() -> None:
     """A body of another type is one that a form on another site could send in a browser's name."""
     if "\0" in request.path:
         raise Refused(400, "The address cannot be used", "Leave out the NUL character.")
-    if request.method == "POST" and request.mimetype != JSON:
+    if request.method in ("POST", "PUT") and request.mimetype != JSON:
         raise Refused(415, "This content type is not taken", f"Send {JSON}; where there is nothing to say, {{}}.")
 
 

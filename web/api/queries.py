@@ -11,6 +11,8 @@ from detector import ledger
 from detector.inbox_filter import SORTS, STATUSES, VIEWS
 from web.api.operations import Asked
 
+CSV = "text/csv"
+
 
 def one_of(values: Iterable[str]) -> Any:
     """A text that is one of these."""

@@ -17,12 +17,10 @@ from store.operational_tables import Signal
 from web import addresses, bill_runs, exports
 from web.api import answers
 from web.api.operations import Operation, operation, query
-from web.api.queries import GateQuery, RunsQuery, SignalsQuery
+from web.api.queries import CSV, GateQuery, RunsQuery, SignalsQuery
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
-
-CSV = "text/csv"
 
 
 @operation(

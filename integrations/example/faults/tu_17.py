@@ -52,6 +52,8 @@ def _add_up(company: Company, customer: Customer, item: Item, period: Period) ->
     right, summed = stream.quantity(period.start, period.end), _sum_of_days(stream, period)
     if line is None or [record.quantity for record in records] != [right]:
         return None
+    if line.discount_amount and line.discount_amount == line.amount:
+        return None  # who pays nothing for it loses nothing
     delta = usage_amount(company, item, period.start, summed) - usage_amount(company, item, period.start, right)
     if not delta or summed < right + 2:
         return None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from tests.peers.chargebee import writes
 from tests.peers.vendor import Object, Refused, text
 
 KINDS = {
@@ -20,8 +21,10 @@ KINDS = {
     "invoices": "invoice",
     "credit_notes": "credit_note",
     "transactions": "transaction",
+    "unbilled_charges": "unbilled_charge",
 }
-FILTERS = {"limit", "offset", "sort_by[asc]", "include_deleted", "updated_at[after]"}
+IS = {"customer_id[is]", "subscription_id[is]", "reference_invoice_id[is]"}
+FILTERS = {"limit", "offset", "sort_by[asc]", "include_deleted", "updated_at[after]", *IS}
 LINES = 3  # of an invoice in a list
 DIGITS = {"JPY": 0, "KWD": 3}
 MODEL = {"flat": "flat_fee", "graduated": "tiered"}
@@ -72,12 +75,18 @@ class Account:
             raise Refused(404, {"message": f"{path} was not found", "api_error_code": "resource_not_found"})
         if len(parts) == 1:
             return self._list(parts[0], asked)
+        if parts[0] == "subscriptions" and parts[2:] == ["usages"]:
+            parts = ["usages", asked.pop("id")]
         for thing in self.lists[parts[0]]:
             if thing["id"] == parts[1]:
                 return self._entry(
                     parts[0], thing, int(asked.get("line_items_offset", "0")), 100 if not asked else LINES
                 )
         raise Refused(404, {"message": f"{parts[1]} was not found", "api_error_code": "resource_not_found"})
+
+    def write(self, method: str, path: str, body: Object) -> Object:
+        """What is posted as a form."""
+        return writes.posted(self, path.removeprefix("/api/v2/").split("/"), body)
 
     def _list(self, name: str, asked: dict[str, str]) -> Object:
         if unknown := set(asked) - FILTERS:
@@ -86,6 +95,9 @@ class Account:
         if asked.get("include_deleted") != "true":
             found = [each for each in found if not each.get("deleted")]
         found = [each for each in found if each["updated_at"] > int(asked.get("updated_at[after]", "0"))]
+        for column, wanted in asked.items():
+            if column in IS:
+                found = [each for each in found if str(each.get(column.removesuffix("[is]"))) == wanted]
         start = json.loads(asked["offset"])[0] if "offset" in asked else 0
         size = min(100, int(asked.get("limit", "10")))
         more = {"next_offset": json.dumps([start + size])} if start + size < len(found) else {}
@@ -98,6 +110,9 @@ class Account:
             thing = {**thing, **cut} | (
                 {"line_items_next_offset": str(start + most)} if start + most < len(lines) else {}
             )
+        if name == "subscriptions":  # which always come with their customer
+            owner = next(each for each in self.lists["customers"] if each["id"] == thing["customer_id"])
+            return {KINDS[name]: thing, "customer": owner}
         card = {"card": self.cards[thing["id"]]} if name == "customers" and thing["id"] in self.cards else {}
         return {KINDS[name]: thing} | card
 
@@ -122,7 +137,6 @@ class Account:
             )
         code, tiers = row["currency"], [each for each in rows["price_tiers"] if each["price_id"] == row["price_id"]]
         stair = bool(tiers) and tiers[0]["unit_amount"] is None
-        size = row["package_size"]
         return stated(
             {
                 "id": row["price_id"],
@@ -130,13 +144,12 @@ class Account:
                 "item_id": item,
                 "item_type": "plan" if row["plan_id"] else "addon" if row["cadence"] else "charge",
                 "pricing_model": "stairstep" if stair else MODEL.get(row["model"], row["model"]),
+                **_price(row, code),
                 "currency_code": code,
                 **_period(row["cadence"], "period", "period_unit"),
                 "free_quantity_in_decimal": text(row["free_units"]),
                 "proration_type": "full_term" if row["proration"] == "none" else "site_default",
-                **priced("price", row["unit_amount"] if row["flat_amount"] is None else row["flat_amount"], code),
-                "package_size": None if size is None else int(size),
-                "tiers": [_tier(tier, code) for tier in tiers] or None,
+                "tiers": [_tier(tier, code) for tier in tiers] or _package(row, code),
                 "status": row["status"],
                 "updated_at": 1_700_000_000,
             }
@@ -187,6 +200,20 @@ def _item(row: Object) -> Object:
             "updated_at": 1_700_000_000,
         }
     )
+
+
+def _price(row: Object, code: str) -> Object:
+    """The price that stands in the item price itself; packages have theirs in a tier."""
+    if row["package_size"] is not None:
+        return {"pricing_model": "tiered"}
+    return priced("price", row["unit_amount"] if row["flat_amount"] is None else row["flat_amount"], code)
+
+
+def _package(row: Object, code: str) -> list[Object] | None:
+    if row["package_size"] is None:
+        return None
+    size = {"pricing_type": "package", "package_size": int(row["package_size"])}
+    return [{"starting_unit": 1, **size, **priced("price", row["unit_amount"], code)}]
 
 
 def _tier(tier: Object, code: str) -> Object:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tests.peers.vendor import Object, Refused, text
 
 PREFIX = "/api/v1/"
-KEYS = {"customers": "external_id", "plans": "code", "billable_metrics": "code", "subscriptions": "external_id"}
+KEYS = {
+    "customers": "external_id",
+    "plans": "code",
+    "billable_metrics": "code",
+    "subscriptions": "external_id",
+    "events": "transaction_id",
+}
 DIGITS = {"JPY": 0, "KWD": 3}
 INTERVAL = {"P7D": "weekly", "P1M": "monthly", "P3M": "quarterly", "P6M": "semiannual", "P1Y": "yearly"}
 AGGREGATION = {"count": "count_agg", "sum": "sum_agg", "max": "max_agg", "unique_count": "unique_count_agg"}
@@ -52,17 +58,30 @@ class Account:
             raise _missing(path)
         if parts[0] == "wallets" and parts[2:] == ["wallet_transactions"]:
             return _page("wallet_transactions", self.transactions.get(parts[1], []), query)
+        if parts[0] == "customers" and parts[2:] == ["applied_coupons"]:
+            own = [each for each in self.lists["applied_coupons"] if each["external_customer_id"] == parts[1]]
+            return _page("applied_coupons", own, query)
         if parts[0] not in self.lists or len(parts) > 2:
             raise _missing(path)
         if len(parts) == 1:
             return _page(parts[0], [self._short(parts[0], each) for each in self._filtered(parts[0], query)], query)
         return self._one(parts[0], parts[1], query)
 
-    def write(self, path: str, body: Object) -> Object:
+    def write(self, method: str, path: str, body: Object) -> Object:
         """The few writes that tests need, as Lago's own rules have them; it has no idempotency keys."""
         parts = path.removeprefix(PREFIX).split("/")
         if parts == ["credit_notes"]:
             return {"credit_note": self._create_note(body["credit_note"])}
+        if parts == ["events"]:
+            return {"event": self._event(body["event"])}
+        if method == "DELETE" and parts[0] == "subscriptions" and len(parts) == 2:
+            held = self._one("subscriptions", parts[1], {})["subscription"]
+            held.update(status="terminated", terminated_at=text(self.clock()))
+            return {"subscription": held}
+        if method == "DELETE" and parts[0] == "customers" and parts[2:3] == ["applied_coupons"]:
+            coupon = self._one("applied_coupons", parts[3], {})["applied_coupon"]
+            coupon.update(status="terminated", terminated_at=text(self.clock()))
+            return {"applied_coupon": coupon}
         if parts[0] != "invoices" or len(parts) != 3 or parts[2] not in ("void", "retry_payment"):
             raise _missing(path)
         invoice = self._one("invoices", parts[1], {})["invoice"]
@@ -72,6 +91,17 @@ class Account:
         done = {"status": "voided", "voided_at": now} if parts[2] == "void" else {"payment_status": "succeeded"}
         invoice.update(done, updated_at=now)
         return {"invoice": invoice}
+
+    def _event(self, asked: Object) -> Object:
+        """An event; its transaction counts once for a subscription."""
+        same = ("transaction_id", "external_subscription_id")
+        if any(all(each[name] == asked[name] for name in same) for each in self.lists["events"]):
+            raise Refused(422, {"status": 422, "error": "Unprocessable Entity", "code": "validation_errors"})
+        at = text(datetime.fromtimestamp(asked["timestamp"], UTC))
+        known = dict.fromkeys(("lago_customer_id", "lago_subscription_id", "precise_total_amount_cents"))
+        made = {**known, **asked, "lago_id": uid(at), "timestamp": at, "created_at": text(self.clock())}
+        self.lists["events"].insert(0, made)
+        return made
 
     def _create_note(self, asked: Object) -> Object:
         """A credit note, off what is due of the invoice, or as credit of the customer."""

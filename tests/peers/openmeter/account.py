@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+from tests.peers.openmeter import writes
 from tests.peers.vendor import Object, Refused, text
 
 LISTS = "meters features plans customers subscriptions invoices entitlements events"
@@ -50,11 +51,17 @@ class Account:
             for thing in self.lists[parts[1]]:
                 if thing["id"] == parts[2]:
                     return thing
+        if len(parts) == 3 and parts[:2] == ["v1", "customers"] and "expand" in asked:
+            return self._customer_of(next(each for each in self.lists["customers"] if each["id"] == parts[2]), asked)
         if (len(parts) == 3 and parts[:2] == ["v1", "customers"]) or parts[:3] == ["v1", "billing", "invoices"]:
             for thing in self.lists[parts[-2]]:
                 if thing["id"] == parts[-1]:
                     return thing
         raise Refused(404, {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "not found"})
+
+    def write(self, method: str, path: str, body: Object) -> Object:
+        """What is changed."""
+        return writes.written(self, method, path.removeprefix("/api/v1/").split("/"), body)
 
     def _customer_of(self, customer: Object, asked: dict[str, str]) -> Object:
         if asked.get("expand") != "subscriptions":
@@ -66,6 +73,8 @@ class Account:
     def _invoices(self, asked: dict[str, str]) -> Object:
         order = asked.get("orderBy", "createdAt")
         found = sorted(self.lists["invoices"], key=lambda each: str(each[order]), reverse=asked.get("order") == "DESC")
+        if "customers" in asked:
+            found = [each for each in found if each["customer"]["id"] == asked["customers"]]
         if asked.get("expand") != "lines":
             found = [{name: value for name, value in each.items() if name != "lines"} for each in found]
         return _page(found, asked)
@@ -73,8 +82,13 @@ class Account:
     def _events(self, asked: dict[str, str]) -> Object:
         found = list(reversed(self.lists["events"]))
         if "filter" in asked:
-            since = datetime.fromisoformat(json.loads(asked["filter"])["ingestedAt"]["$gte"])
-            found = [each for each in found if datetime.fromisoformat(each["ingestedAt"]) >= since]
+            wanted = json.loads(asked["filter"])
+            for name in ("id", "source"):
+                if name in wanted:
+                    found = [each for each in found if each["event"][name] == wanted[name]["$eq"]]
+            if "ingestedAt" in wanted:
+                since = datetime.fromisoformat(wanted["ingestedAt"]["$gte"])
+                found = [each for each in found if datetime.fromisoformat(each["ingestedAt"]) >= since]
         start, limit = int(asked.get("cursor", "0")), int(asked.get("limit", "100"))
         more = {"nextCursor": str(start + limit)} if start + limit < len(found) else {}
         return {"items": found[start : start + limit]} | more

@@ -20,8 +20,21 @@ _LISTS_WITHIN = {
     "invoice": ("lines", "/v1/invoices/{}/lines"),
     "credit_note": ("lines", "/v1/credit_notes/{}/lines"),
 }
-_EVENT_NAMES = {"subscription": "customer.subscription", "discount": "customer.discount"}
-_SILENT = {"coupon", "payment_method", "tax_id", "subscription_item", "event", "charge", "invoice_payment"}
+_EVENT_NAMES = {
+    "subscription": "customer.subscription",
+    "discount": "customer.discount",
+    "dispute": "charge.dispute",
+}
+_SILENT = {
+    "customer_balance_transaction",
+    "coupon",
+    "payment_method",
+    "tax_id",
+    "subscription_item",
+    "event",
+    "charge",
+    "invoice_payment",
+}
 
 
 class Account:
@@ -119,6 +132,7 @@ class Account:
         """The object as Stripe answers with it: with the first parts of the lists within it."""
         if made["object"] == "subscription_item" and isinstance(made["price"], str):
             return {**made, "price": self.objects[made["price"]]}
+        made = {name: value for name, value in made.items() if not name.startswith("_")}
         within = _LISTS_WITHIN.get(str(made["object"]))
         if within is None:
             return made

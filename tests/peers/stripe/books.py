@@ -28,6 +28,8 @@ HELD = (
     "invoice_lines",
     "credit_notes",
     "payments",
+    "credit_grants",
+    "credit_movements",
 )
 """The tables that Stripe has objects for."""
 

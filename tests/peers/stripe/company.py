@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from billing.books import BY_NAME
-from tests.peers.stripe import catalog, customers, invoices, payments, subscriptions
+from tests.peers.stripe import catalog, credits, customers, invoices, payments, subscriptions
 from tests.peers.stripe.books import HELD, Row, Rows
 from tests.peers.stripe.numbers import UnheldError
 from tests.peers.stripe.shapes import Object
@@ -61,6 +61,11 @@ class _Builder:
             self._keep("credit_notes", row, lambda row=row: self._credit_note(row))
         for row in self.rows["payments"]:
             self._keep("payments", row, lambda row=row: self._add(*payments.payment(row)))
+        meters = [str(row["meter_id"]) for row in self.rows["meters"]]
+        for row in self.rows["credit_grants"]:
+            self._keep("credit_grants", row, lambda row=row: self._add(credits.grant(row, meters)))
+        for row in self.rows["credit_movements"]:
+            self._keep("credit_movements", row, lambda row=row: self._add(credits.movement(row)))
         return self.built
 
     def _keep(self, table: str, row: Row, make: Callable[[], T]) -> T | None:

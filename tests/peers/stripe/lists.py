@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from tests.peers.stripe import usage
 from tests.peers.stripe.account import Account
 from tests.peers.stripe.shapes import Object
 
@@ -77,6 +78,15 @@ def _type(thing: Object, wanted: object) -> bool:
     return fnmatchcase(str(thing["type"]), str(wanted))
 
 
+def _scheduled(thing: Object, wanted: object) -> bool:
+    return (thing["status"] == "not_started") == (str(wanted).lower() == "true")
+
+
+def _of_grants(thing: Object, wanted: object) -> bool:
+    """Of whom a transaction is, its grant says; the peer keeps it beside."""
+    return thing.get("_customer") == wanted
+
+
 _ACTIVE = {"active": _equal("active")}
 _CREATED = {"created": _created}
 _CUSTOMER = {"customer": _equal("customer")}
@@ -99,6 +109,7 @@ LISTS: dict[str, Listed] = {
         "invoice", "invoice_list", {**_CREATED, **_CUSTOMER, **_STATUS, "subscription": _of_subscription}
     ),
     "credit_notes": Listed("credit_note", "credit_note_list", {**_CREATED, **_CUSTOMER, "invoice": _equal("invoice")}),
+    "invoiceitems": Listed("invoiceitem", "invoice_item_list", {**_CREATED, **_CUSTOMER, "invoice": _equal("invoice")}),
     "invoice_payments": Listed(
         "invoice_payment",
         "invoice_payment_list",
@@ -106,6 +117,18 @@ LISTS: dict[str, Listed] = {
     ),
     "payment_intents": Listed("payment_intent", "payment_intent_list", {**_CREATED, **_CUSTOMER}),
     "charges": Listed("charge", "charge_list", {**_CREATED, **_CUSTOMER, "payment_intent": _equal("payment_intent")}),
+    "disputes": Listed(
+        "dispute", "dispute_list", {**_CREATED, "charge": _equal("charge"), "payment_intent": _equal("payment_intent")}
+    ),
+    "billing/credit_grants": Listed("billing.credit_grant", "billing._credit_grant_list", _CUSTOMER),
+    "billing/credit_balance_transactions": Listed(
+        "billing.credit_balance_transaction",
+        "billing._credit_balance_transaction_list",
+        {"customer": _of_grants, "credit_grant": _equal("credit_grant")},
+    ),
+    "subscription_schedules": Listed(
+        "subscription_schedule", "subscription_schedule_list", {**_CREATED, **_CUSTOMER, "scheduled": _scheduled}
+    ),
     "coupons": Listed("coupon", "coupon_list", _CREATED),
     "events": Listed("event", "event_list", {**_CREATED, "types": _types, "type": _type}),
 }
@@ -113,6 +136,8 @@ WITHIN: dict[tuple[str, str], str] = {
     ("invoices", "lines"): "invoice_line_item_list",
     ("credit_notes", "lines"): "credit_note_line_item_list",
     ("customers", "tax_ids"): "customer_tax_id_list",
+    ("customers", "balance_transactions"): "customer_balance_transaction_list",
+    ("billing/meters", "event_summaries"): "billing._meter_list_event_summaries",
 }
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
 
@@ -137,11 +162,17 @@ def page(account: Account, path: str, query: Query) -> Object:
 
 def page_within(account: Account, path: str, id: str, name: str, query: Query) -> Object:
     """A page of a list within an object: lines of an invoice, tax ids of a customer."""
-    _known(WITHIN[path, name], query, set())
+    summed = name == "event_summaries"
+    _known(WITHIN[path, name], query, {"customer", "start_time", "end_time"} if summed else set())
     owner = account.objects.get(id)
     if owner is None:
         raise missing(path, id)
-    held = account.hidden.get(id, {}).get(name) if name == "tax_ids" else account.parts.get(id, [])
+    if summed:
+        return _cut(account, usage.summaries(account, owner, query), query, f"/v1/{path}/{id}/{name}")
+    if name == "balance_transactions":
+        held = [each for each in account.listed("customer_balance_transaction") if each["customer"] == id]
+        return _cut(account, held, query, f"/v1/{path}/{id}/{name}")
+    held = account.hidden.get(id, {}).get(name) if name == "tax_ids" else account.parts.get(id, [])  # type: ignore[assignment]
     return _cut(account, list(held or []), query, f"/v1/{path}/{id}/{name}")  # type: ignore[call-overload]
 
 

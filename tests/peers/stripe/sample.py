@@ -17,6 +17,7 @@ def at(text: str) -> datetime:
 
 def company() -> Rows:
     """All of it: five price models, three exponents, every state of a subscription, an invoice and a payment."""
+    billed = _invoices()
     return {
         "customers": _customers(),
         "meters": [
@@ -39,14 +40,102 @@ def company() -> Rows:
             ),
             _discount("di_item", customer_id="cus_tokyo", subscription_id="sub_tokyo", item_id="si_tokyo_seats"),
         ],
-        **_invoices(),
+        **billed,
+        "reported_usage": _recorded(billed),
         "credit_notes": [
             _note("cn_line", "in_paid", "il_paid_2", "cus_acme", "USD", "1.25", "order_change"),
             _note("cn_whole", "in_paid", None, "cus_acme", "USD", "3", "Goodwill after the outage"),
             _note("cn_void", "in_jp", "il_jp_1", "cus_tokyo", "JPY", "100", None, status="void"),
         ],
         "payments": _payments(),
+        **_credits(),
     }
+
+
+def _recorded(billed: Rows) -> list[Row]:
+    """What Stripe counted for the usage lines of every invoice that is not void, one row for an item and a period."""
+    invoices = {invoice["invoice_id"]: invoice for invoice in billed["invoices"]}
+    found: dict[str, Row] = {}
+    for line in billed["invoice_lines"]:
+        invoice, counted = invoices[line["invoice_id"]], line["raw_quantity"]
+        if line["kind"] != "usage" or counted is None or invoice["status"] == "void":
+            continue
+        starts, ends = line["period_start"], line["period_end"]
+        assert isinstance(starts, datetime)
+        assert isinstance(ends, datetime)
+        record = f"{line['invoice_id']}/{line['item_id']}/{int(starts.timestamp())}/{int(ends.timestamp())}"
+        before = found.get(record, {}).get("quantity", Decimal(0))
+        found[record] = {
+            "record_id": record,
+            "item_id": line["item_id"],
+            "period_start": starts,
+            "period_end": ends,
+            "quantity": before + counted,  # type: ignore[operator]
+            "recorded_at": invoice["created_at"],
+            "status": "processed",
+            "error": None,
+        }
+    return list(found.values())
+
+
+def _credits() -> Rows:
+    """Billing credits of one customer, balances of two others."""
+    acme, tokyo, kuwait = ("cus_acme", "USD"), ("cus_tokyo", "JPY"), ("cus_kuwait", "KWD")
+    metered = ["mtr_calls", "mtr_disk", "mtr_tokens"]
+    grants = [
+        _grant("credgr_paid", acme, "100", metered, funding="external", priority=10),
+        _grant("credgr_gift", acme, "20", ["price_calls"], status="expired", expires_at=at("2026-11-01")),
+        _grant("credgr_wrong", acme, "5", ["price_calls"], status="voided", voided_at=at("2026-10-02T10:00")),
+        _grant("credgr_later", acme, "50", metered, status="pending", effective_at=at("2026-12-01")),
+    ]
+    movements = [
+        *_ledger(
+            acme,
+            ("cbtxn_1", "funded", "100", "credgr_paid", None, "2026-10-01"),
+            ("cbtxn_2", "funded", "20", "credgr_gift", None, "2026-10-01T00:01"),
+            ("cbtxn_3", "funded", "5", "credgr_wrong", None, "2026-10-01T00:02"),
+            ("cbtxn_4", "voided", "-5", "credgr_wrong", None, "2026-10-02T10:00"),
+            ("cbtxn_5", "expired", "-20", "credgr_gift", None, "2026-11-01"),
+            ("cbtxn_6", "consumed", "-0.03", "credgr_paid", "il_paid_2", "2026-11-01T01:00"),
+            ("cbtxn_7", "refund", "0.03", "credgr_paid", "il_paid_2", "2026-11-03T01:00"),
+        ),
+        *_ledger(
+            tokyo,
+            ("cbtx_jp_1", "funded", "800", None, None, "2026-05-01"),
+            ("cbtx_jp_2", "consumed", "-300", None, None, "2026-06-01"),
+        ),
+        *_ledger(kuwait, ("cbtx_kw_1", "adjustment", "1.250", None, None, "2026-05-01")),
+    ]
+    return {"credit_grants": grants, "credit_movements": movements}
+
+
+def _grant(id: str, owner: tuple[str, str], amount: str, features: list[str], **more: object) -> Row:
+    return {
+        "grant_id": id,
+        "customer_id": owner[0],
+        "currency": owner[1],
+        "amount": Decimal(amount),
+        "funding": "none",
+        "priority": 50,
+        "effective_at": at("2026-10-01"),
+        "expires_at": None,
+        "voided_at": None,
+        "features": features,
+        "status": "active",
+        "created_at": at("2026-10-01"),
+    } | more
+
+
+def _ledger(owner: tuple[str, str], *moves: tuple[str, str, str, str | None, str | None, str]) -> list[Row]:
+    """The movements of one ledger in order: id, kind, amount, grant, line and day."""
+    rows: list[Row] = []
+    balance = Decimal(0)
+    for sequence, (id, kind, amount, grant, line, day) in enumerate(moves, start=1):
+        row: Row = {"movement_id": id, "customer_id": owner[0], "currency": owner[1], "grant_id": grant, "kind": kind}
+        row |= {"amount": Decimal(amount), "balance_before": balance, "balance_after": balance + Decimal(amount)}
+        balance += Decimal(amount)
+        rows.append(row | {"sequence": sequence, "line_id": line, "actor": "stripe", "booked_at": at(day)})
+    return rows
 
 
 def _customers() -> list[Row]:

@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.peers.stripe import writes
+from tests.peers.stripe import edits, writes
 from tests.peers.stripe.account import Account, real_clock
 from tests.peers.stripe.books import HELD, typed
 from tests.peers.stripe.faults import Fault, Faults
 from tests.peers.stripe.lists import LISTS, WITHIN, Query, RequestError, expanded, missing, page, page_within
-from tests.peers.stripe.shapes import Object
+from tests.peers.stripe.shapes import Object, shaped
 
 CONTROL = "/_control/"
 
@@ -113,6 +113,8 @@ class Server:
         return self._once(request, path, rest)
 
     def _read(self, path: str, rest: list[str], query: Query) -> Object:
+        if (path, rest) == ("credit_notes", ["preview"]):
+            return writes.create_credit_note(self.account, query, preview=True)
         if not rest and path in LISTS:
             return page(self.account, path, query)
         if len(rest) == 2 and (path, rest[1]) in WITHIN:
@@ -146,10 +148,13 @@ class Server:
         return response
 
     def _write(self, method: str, path: str, rest: list[str], body: Query) -> Object:
-        if method == "POST" and not rest and path in writes.CREATES:
-            return self.account.shown(writes.CREATES[path](self.account, body))
+        creates, known = writes.CREATES | edits.CREATES, writes.WRITES | edits.WRITES
+        if method == "POST" and not rest and path in creates:
+            return self.account.shown(creates[path](self.account, body))
         action = rest[1] if len(rest) > 1 else ""
-        write = writes.WRITES.get((method, path, action)) if rest else None
+        if (method, path, action, len(rest)) == ("POST", "invoices", "lines", 3):
+            return edits.update_line(self.account, rest[0], body, rest[2])
+        write = known.get((method, path, action)) if rest else None
         if write is None:
             raise RequestError(404, f"Unrecognized request URL ({method}: /v1/{path})")
         done = write(self.account, rest[0], body)
@@ -211,6 +216,12 @@ class Server:
         """Time to go by."""
         self.offset += timedelta(seconds=seconds)
         return {"now": self.clock().isoformat()}
+
+    def control_put(self, kind: str, fields: Object, announce: bool = True) -> Object:
+        """An object of a kind with these fields, as new or in place of the one with its id."""
+        made = shaped(kind, **fields)
+        self.account.put(made, announce=announce)
+        return made
 
     def control_change(self, id: str, fields: Object, announce: bool = True) -> Object:
         """Fields of an object as they are said here, documented or not; `parts` replaces the list within it."""

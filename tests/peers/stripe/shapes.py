@@ -77,6 +77,18 @@ _EMPTY: dict[str, Object] = {
     "coupon": {"duration_in_months": None, "name": None, "redeem_by": None},
     "event": {},
     "tax_id": {},
+    "billing.credit_grant": {"effective_at": None, "expires_at": None, "voided_at": None, "livemode": False},
+    "billing.credit_balance_transaction": {"credit": None, "debit": None, "livemode": False},
+    "billing.meter_event_summary": {},
+    "customer_balance_transaction": {},
+    "subscription_schedule": {
+        "canceled_at": None,
+        "completed_at": None,
+        "released_at": None,
+        "released_subscription": None,
+        "subscription": None,
+    },
+    "dispute": {},
     "payment_method": {},
 }
 

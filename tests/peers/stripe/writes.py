@@ -14,23 +14,23 @@ HOUR = 3600
 def create_customer(account: Account, body: Query) -> Object:
     """POST /v1/customers."""
     made = shaped("customer", id=f"cus_new_{len(account.objects)}", created=account.now, currency=None)
-    account.put(made | _allowed(body, {"name", "email", "metadata"}))
+    account.put(made | allowed(body, {"name", "email", "metadata"}))
     return account.objects[str(made["id"])]
 
 
 def update_customer(account: Account, id: str, body: Query) -> Object:
     """POST /v1/customers/:id."""
-    held = _held(account, "customers", id, "customer")
-    fields = _allowed(body, {"name", "email", "metadata", "address"})
+    known = held(account, "customers", id, "customer")
+    fields = allowed(body, {"name", "email", "metadata", "address"})
     if "metadata" in fields:
-        fields["metadata"] = {**held["metadata"], **fields["metadata"]}  # type: ignore[dict-item]
+        fields["metadata"] = {**known["metadata"], **fields["metadata"]}  # type: ignore[dict-item]
     return account.change(id, **fields)
 
 
 def update_invoice(account: Account, id: str, body: Query) -> Object:
     """POST /v1/invoices/:id: of a draft whether and when it finalizes, of any its description and metadata."""
-    invoice = _held(account, "invoices", id, "invoice")
-    fields = _allowed(body, {"auto_advance", "automatically_finalizes_at", "description", "metadata"})
+    invoice = held(account, "invoices", id, "invoice")
+    fields = allowed(body, {"auto_advance", "automatically_finalizes_at", "description", "metadata"})
     if invoice["status"] != "draft" and fields.keys() & {"auto_advance", "automatically_finalizes_at"}:
         raise RequestError(400, "Finalized invoices can't be updated in this way")
     if "auto_advance" in fields:
@@ -41,7 +41,7 @@ def update_invoice(account: Account, id: str, body: Query) -> Object:
 
 def finalize_invoice(account: Account, id: str, body: Query) -> Object:
     """POST /v1/invoices/:id/finalize."""
-    invoice = _in_status(account, id, {"draft"}, "finalized")
+    invoice = in_status(account, id, {"draft"}, "finalized")
     fields = {
         "status": "open",
         "status_transitions": _when(invoice, finalized_at=account.now),
@@ -55,21 +55,21 @@ def finalize_invoice(account: Account, id: str, body: Query) -> Object:
 
 def void_invoice(account: Account, id: str, body: Query) -> Object:
     """POST /v1/invoices/:id/void."""
-    invoice = _in_status(account, id, {"open", "uncollectible"}, "voided")
+    invoice = in_status(account, id, {"open", "uncollectible"}, "voided")
     times = _when(invoice, voided_at=account.now)
     return account.change(id, "voided", status="void", status_transitions=times, next_payment_attempt=None)
 
 
 def mark_uncollectible(account: Account, id: str, body: Query) -> Object:
     """POST /v1/invoices/:id/mark_uncollectible."""
-    invoice = _in_status(account, id, {"open"}, "marked as uncollectible")
+    invoice = in_status(account, id, {"open"}, "marked as uncollectible")
     times = _when(invoice, marked_uncollectible_at=account.now)
     return account.change(id, "marked_uncollectible", status="uncollectible", status_transitions=times)
 
 
 def pay_invoice(account: Account, id: str, body: Query) -> Object:
     """POST /v1/invoices/:id/pay: always succeeds."""
-    invoice = _in_status(account, id, {"open", "uncollectible"}, "paid")
+    invoice = in_status(account, id, {"open", "uncollectible"}, "paid")
     account.put(
         intent := shaped(
             "payment_intent",
@@ -106,26 +106,18 @@ def pay_invoice(account: Account, id: str, body: Query) -> Object:
     return account.change(id, "paid", **fields)
 
 
-def create_invoice_item(account: Account, body: Query) -> Object:
-    """POST /v1/invoiceitems, for a draft: its line counts as one of a lump sum, and the totals follow."""
-    names = {"customer", "invoice", "amount", "currency", "description", "discountable", "period", "metadata"}
-    fields = _allowed(body, names)
-    id = str(fields["invoice"])
-    invoice = _in_status(account, id, {"draft"}, "edited")
-    if fields["customer"] != invoice["customer"] or fields["currency"] != invoice["currency"]:
-        raise RequestError(400, "The invoice item must be of the invoice's customer and currency.")
-    amount, made = int(str(fields["amount"])), f"ii_new_{len(account.objects)}"
-    item: Object = {"id": made, "object": "invoiceitem", "created": account.now, "invoice": id, "amount": amount}
-    account.put(item | {"date": account.now, "metadata": fields["metadata"]}, announce=False)
+def invoice_line(account: Account, item: str, fields: Object) -> Object:
+    """The line of an invoice item on its draft: it counts as one of a lump sum."""
+    amount = int(str(fields["amount"]))
     period: Query = fields["period"]  # type: ignore[assignment]
-    details = {"invoice_item": made, "proration": False, "proration_details": None, "subscription": None}
-    line = shaped(
+    details = {"invoice_item": item, "proration": False, "proration_details": None, "subscription": None}
+    return shaped(
         "line_item",
-        id=f"il_{made}",
-        invoice=id,
+        id=f"il_{item}",
+        invoice=fields["invoice"],
         amount=amount,
         subtotal=amount,
-        currency=invoice["currency"],
+        currency=fields["currency"],
         description=fields.get("description"),
         parent={"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None},
         period={name: int(str(period[name])) for name in ("start", "end")},
@@ -136,32 +128,23 @@ def create_invoice_item(account: Account, body: Query) -> Object:
         taxes=[],
         metadata=fields["metadata"],
     )
-    account.parts[id] = [*account.parts.get(id, []), line]
-    _add_up(account, id, amount)
-    return account.objects[made]
 
 
-def delete_invoice_item(account: Account, id: str, body: Query) -> Object:
-    """DELETE /v1/invoiceitems/:id: off its draft again."""
-    item = _held(account, "invoiceitems", id, "invoiceitem")
-    invoice = str(_in_status(account, str(item["invoice"]), {"draft"}, "edited")["id"])
-    account.parts[invoice] = [line for line in account.parts[invoice] if line["id"] != f"il_{id}"]
-    _add_up(account, invoice, -int(str(item["amount"])))
-    del account.objects[id]
-    return {"id": id, "object": "invoiceitem", "deleted": True}
-
-
-def _add_up(account: Account, id: str, amount: int) -> None:
+def add_up(account: Account, id: str, amount: int) -> None:
+    """The sums of an invoice with an amount more."""
     sums = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax", "amount_due", "amount_remaining")
     account.change(id, **{name: int(str(account.objects[id][name])) + amount for name in sums})
 
 
-def create_credit_note(account: Account, body: Query) -> Object:
-    """POST /v1/credit_notes: of an open invoice what is due, of a paid one as credit of the customer."""
-    fields = _allowed(body, {"invoice", "lines", "memo", "metadata", "credit_amount", "reason"})
+def create_credit_note(account: Account, body: Query, preview: bool = False) -> Object:
+    """POST /v1/credit_notes: of an open invoice what is due, of a paid one as credit of the customer.
+
+    As a `preview` nothing is made.
+    """
+    fields = allowed(body, {"invoice", "lines", "memo", "metadata", "credit_amount", "reason"})
     id = str(fields["invoice"])
-    invoice = _in_status(account, id, {"open", "paid"}, "credited")
-    lines = _entries(fields["lines"])
+    invoice = in_status(account, id, {"open", "paid"}, "credited")
+    lines = entries(fields["lines"])
     amount = sum(int(str(line["amount"])) for line in lines)
     before = int(str(invoice["amount_remaining"]))
     paid = int(str(fields.get("credit_amount", 0)))
@@ -183,8 +166,10 @@ def create_credit_note(account: Account, body: Query) -> Object:
         total=amount,
         pre_payment_amount=amount - paid,
         post_payment_amount=paid,
-        metadata=fields["metadata"],
+        metadata=fields.get("metadata", {}),
     )
+    if preview:
+        return made
     account.parts[str(made["id"])] = [
         shaped("credit_note_line_item", id=f"cnli_{made['id']}_{place}", amount=int(str(line["amount"])),
                invoice_line_item=line["invoice_line_item"])
@@ -198,26 +183,29 @@ def create_credit_note(account: Account, body: Query) -> Object:
 
 def delete_invoice(account: Account, id: str, body: Query) -> Object:
     """DELETE /v1/invoices/:id: of a draft only."""
-    _in_status(account, id, {"draft"}, "deleted")
+    in_status(account, id, {"draft"}, "deleted")
     return account.remove(id)
 
 
 def delete_customer(account: Account, id: str, body: Query) -> Object:
     """DELETE /v1/customers/:id."""
-    _held(account, "customers", id, "customer")
+    held(account, "customers", id, "customer")
     return account.remove(id)
 
 
 def update_subscription(account: Account, id: str, body: Query) -> Object:
     """POST /v1/subscriptions/:id: its cancellation, and items: another quantity or price, removed, or new."""
-    subscription = _held(account, "subscriptions", id, "subscription")
-    names = {"cancel_at_period_end", "cancel_at", "metadata", "items", "pause_collection", "proration_behavior"}
-    fields = _allowed(body, names)
+    subscription = held(account, "subscriptions", id, "subscription")
+    names = {"cancel_at_period_end", "cancel_at", "metadata", "items", "pause_collection", "proration_behavior",
+             "discounts"}  # fmt: skip
+    fields = allowed(body, names)
     fields.pop("proration_behavior", None)
     if "pause_collection" in fields:
         fields["pause_collection"] = fields["pause_collection"] or None
+    if "discounts" in fields:
+        fields["discounts"] = [each["discount"] for each in entries(fields["discounts"])]
     before = account.shown(subscription)["items"]
-    for change in _entries(fields.pop("items", [])):
+    for change in entries(fields.pop("items", [])):
         _change_item(account, id, change)
     if "cancel_at_period_end" in fields:
         on = fields["cancel_at_period_end"] == "true"
@@ -234,10 +222,10 @@ def update_subscription(account: Account, id: str, body: Query) -> Object:
 
 def preview_invoice(account: Account, body: Query) -> Object:
     """POST /v1/invoices/create_preview: the next invoice's fixed charges, with other items where they are given."""
-    fields = _allowed(body, {"subscription", "subscription_details"})
-    subscription = _held(account, "subscriptions", str(fields["subscription"]), "subscription")
+    fields = allowed(body, {"subscription", "subscription_details"})
+    subscription = held(account, "subscriptions", str(fields["subscription"]), "subscription")
     details: Query = fields.get("subscription_details", {})  # type: ignore[assignment]
-    changes = {str(each["id"]): each for each in _entries(details.get("items", []))}
+    changes = {str(each["id"]): each for each in entries(details.get("items", []))}
     total = 0
     for item in account.parts[str(subscription["id"])]:
         change = changes.get(str(item["id"]), {})
@@ -249,8 +237,8 @@ def preview_invoice(account: Account, body: Query) -> Object:
 
 def cancel_subscription(account: Account, id: str, body: Query) -> Object:
     """DELETE /v1/subscriptions/:id: at once."""
-    _allowed(body, {"prorate", "invoice_now"})
-    if _held(account, "subscriptions", id, "subscription")["status"] == "canceled":
+    allowed(body, {"prorate", "invoice_now"})
+    if held(account, "subscriptions", id, "subscription")["status"] == "canceled":
         raise missing("subscriptions", id)
     now = account.now
     return account.change(id, "deleted", status="canceled", canceled_at=now, ended_at=now)
@@ -258,7 +246,7 @@ def cancel_subscription(account: Account, id: str, body: Query) -> Object:
 
 def create_meter_event(account: Account, body: Query) -> Object:
     """POST /v1/billing/meter_events: taken once per identifier, for at most 35 days back."""
-    fields = _allowed(body, {"event_name", "identifier", "timestamp", "payload"})
+    fields = allowed(body, {"event_name", "identifier", "timestamp", "payload"})
     known = {thing["event_name"] for thing in account.listed("billing.meter")}
     if fields["event_name"] not in known:
         raise RequestError(400, f"No active meter found for event name {fields['event_name']}", param="event_name")
@@ -275,26 +263,31 @@ def create_meter_event(account: Account, body: Query) -> Object:
 
 def create_portal_session(account: Account, body: Query) -> Object:
     """POST /v1/billing_portal/sessions: a link for a customer."""
-    fields = _allowed(body, {"customer", "flow_data"})
-    _held(account, "customers", str(fields["customer"]), "customer")
+    fields = allowed(body, {"customer", "flow_data"})
+    held(account, "customers", str(fields["customer"]), "customer")
     id = f"bps_{len(account.objects)}"
-    made: Object = {"id": id, "object": "billing_portal.session", "created": account.now, "flow": fields["flow_data"]}
+    made: Object = {
+        "id": id,
+        "object": "billing_portal.session",
+        "created": account.now,
+        "flow": fields.get("flow_data"),
+    }
     account.put({**made, "url": f"https://billing.stripe.com/p/session/{id}"}, announce=False)
     return account.objects[id]
 
 
 def _change_item(account: Account, id: str, change: Query) -> None:
     items = account.parts[id]
-    held = next((item for item in items if item["id"] == change.get("id")), None)
+    own = next((item for item in items if item["id"] == change.get("id")), None)
     fields: Object = {"quantity": int(str(change["quantity"]))} if "quantity" in change else {}
     if "price" in change:
-        fields["price"] = _held(account, "prices", str(change["price"]), "price")["id"]
-    if held and change.get("deleted") == "true":
-        account.parts[id] = [item for item in items if item is not held]
+        fields["price"] = held(account, "prices", str(change["price"]), "price")["id"]
+    if own and change.get("deleted") == "true":
+        account.parts[id] = [item for item in items if item is not own]
         return
-    if held:
-        changed = {**held, **fields}
-        account.parts[id] = [changed if item is held else item for item in items]
+    if own:
+        changed = {**own, **fields}
+        account.parts[id] = [changed if item is own else item for item in items]
     else:
         new_id = f"si_new_{len(account.objects)}"
         period = {name: items[0][name] for name in ("current_period_start", "current_period_end")}
@@ -304,15 +297,17 @@ def _change_item(account: Account, id: str, change: Query) -> None:
     account.put(changed, announce=False)
 
 
-def _held(account: Account, path: str, id: str, kind: str) -> Object:
+def held(account: Account, path: str, id: str, kind: str) -> Object:
+    """The object of a kind. Raises RequestError."""
     found = account.objects.get(id)
     if found is None or found["object"] != kind:
         raise missing(path, id)
     return found
 
 
-def _in_status(account: Account, id: str, statuses: set[str], done: str) -> Object:
-    invoice = _held(account, "invoices", id, "invoice")
+def in_status(account: Account, id: str, statuses: set[str], done: str) -> Object:
+    """The invoice, in one of the statuses. Raises RequestError."""
+    invoice = held(account, "invoices", id, "invoice")
     if invoice["status"] not in statuses:
         raise RequestError(
             400, f"This invoice is {invoice['status']} and can't be {done}.", code="invoice_not_editable"
@@ -324,21 +319,22 @@ def _when(invoice: Object, **times: int) -> Object:
     return {**invoice["status_transitions"], **times}  # type: ignore[dict-item]
 
 
-def _allowed(body: Query, names: set[str]) -> Object:
+def allowed(body: Query, names: set[str]) -> Object:
+    """The fields of a request. Raises RequestError for others."""
     unknown = body.keys() - names - {"expand"}
     if unknown:
         raise RequestError(400, f"Received unknown parameter: {min(unknown)}", param=min(unknown))
     return {name: value for name, value in body.items() if name in names}
 
 
-def _entries(value: object) -> list[Query]:
+def entries(value: object) -> list[Query]:
+    """The objects of a field that lists them."""
     return value if isinstance(value, list) else []
 
 
 Create = Callable[[Account, Query], Object]
 CREATES: dict[str, Create] = {
     "customers": create_customer,
-    "invoiceitems": create_invoice_item,
     "credit_notes": create_credit_note,
     "billing/meter_events": create_meter_event,
     "billing_portal/sessions": create_portal_session,
@@ -351,7 +347,6 @@ WRITES: dict[tuple[str, str, str], Write] = {
     ("DELETE", "customers", ""): delete_customer,
     ("POST", "invoices", ""): update_invoice,
     ("DELETE", "invoices", ""): delete_invoice,
-    ("DELETE", "invoiceitems", ""): delete_invoice_item,
     ("POST", "invoices", "finalize"): finalize_invoice,
     ("POST", "invoices", "void"): void_invoice,
     ("POST", "invoices", "pay"): pay_invoice,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tests.peers.vendor import Object, Refused
-from tests.peers.zuora import bills, catalog, people
+from tests.peers.zuora import bills, catalog, people, writes
 from tests.peers.zuora.forms import stamp
 
 CLIENT = "client-1"
@@ -90,6 +90,10 @@ class Account:
                 return shown(thing, expand)
         raise Refused(404, {"message": f"{parts[1]} was not found"})
 
+    def write(self, method: str, path: str, body: Object) -> Object:
+        """What is changed."""
+        return writes.written(self, method, path.strip("/").split("/"), body)
+
     def _list(self, name: str, query: dict[str, list[str]], expand: set[str]) -> Object:
         size = int(query.get("pageSize", ["10"])[0])
         if set(query) - ASKABLE or not 1 <= size <= 50 or query.get("sort[]") != ["updateddate.ASC"]:
@@ -101,6 +105,8 @@ class Account:
                 found = [each for each in found if each["updatedDate"] > value]
             elif field == "invoiceid.EQ":
                 found = [each for each in found if each["invoiceId"] == value]
+            elif field == "accountid.EQ" and name == "subscriptions":
+                found = [each for each in found if each["accountId"] == value]
             else:
                 raise Refused(400, {"message": f"cannot be filtered by {field}"})
         start = json.loads(query["cursor"][0])[0] if "cursor" in query else 0

@@ -59,7 +59,7 @@ def test_a_deed_of_the_document_is_taken(client: FlaskClient, told: Any) -> None
     check(told, act["requestBody"]["content"]["application/json"]["schema"], body)
     answer = client.post("/api/v1/signals/actions", json=body)
     check(told, act["responses"]["200"]["content"]["application/json"]["schema"], answer.json)
-    assert {"If-Match"} == {each["name"] for each in act["parameters"]}
+    assert {each["name"] for each in act["parameters"]} == {"If-Match", "Idempotency-Key"}
     assert {"403", "404", "409", "412", "415", "422"} <= set(act["responses"])
 
 

@@ -124,7 +124,7 @@ def test_what_is_not_there_or_cannot_be_asked_is_a_problem_with_the_requests_id(
         holds(answers.Problem, answer.json)
         assert answer.json["request_id"] == answer.headers["X-Request-ID"]
         assert told in answer.json["detail"], address
-    refused = client.post("/api/v1/rules", json={})
+    refused = client.post("/api/v1/signals", json={})
     assert (refused.status_code, refused.mimetype) == (405, "application/problem+json")
 
 

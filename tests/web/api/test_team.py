@@ -1,0 +1,117 @@
+"""Programs share out work, keep views, read the report and the audit, and look after integrations and jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web import connected
+from tests.web.api.conftest import Program
+from tests.web.api.contract import Asking, Contract
+from tests.web.company import Home
+
+
+@pytest.fixture(scope="module")
+def manager(program: Program) -> Asking:
+    return program.asking("manager")
+
+
+def test_signals_are_handed_out_reassigned_and_covered(manager: Asking) -> None:
+    manager("PUT /team/people/Ana%20Analyst", {"until": None})
+    handed = manager("POST /team/hand-out", {})["changes"]
+    assert len(handed[0]["changed"]) == 130
+    manager("POST /team/hand-out", {}, 409)
+    moved = manager("POST /team/reassign", {"who": "Ana Analyst", "to": "Max Manager"})["changes"][0]
+    assert len(moved["changed"]) == 130
+    assert manager(f"POST /changes/{moved['id']}/undo", {})["changed"]
+    away = manager("PUT /team/people/Ana%20Analyst", {"until": "2026-12-01T00:00:00Z", "cover": "Max Manager"})
+    assert [(each["name"], each["cover"]) for each in away["people"]] == [("Ana Analyst", "Max Manager")]
+    made = manager("POST /team/rules", {"field": "severity", "value": "critical", "assignee": "Max Manager"}, 201)
+    number = made["rules"][0]["id"]
+    manager.answer(f"DELETE /team/rules/{number}", None, 204)
+    manager(f"DELETE /team/rules/{number}", None, 404)
+
+
+def test_days_are_announced_and_taken_back(manager: Asking, program: Program) -> None:
+    wanted = {"name": "Launch", "first_day": "2026-11-20", "meter_id": "meter_api"}
+    made = manager("POST /calendar", wanted, 201)
+    assert (made["last_day"], made["kind"], made["customer_id"]) == ("2026-11-20", "event", None)
+    assert program.asking("viewer")("GET /calendar")["entries"] == [made]
+    program.asking("viewer")("POST /calendar", wanted, 403)
+    manager("POST /calendar", {**wanted, "last_day": "2026-11-19"}, 409)
+    manager.answer(f"DELETE /calendar/{made['id']}", None, 204)
+    manager(f"DELETE /calendar/{made['id']}", None, 404)
+
+
+def test_the_settings_have_a_version_and_are_for_admins(manager: Asking, program: Program) -> None:
+    admin = program.asking("admin")
+    seen = admin.answer("GET /settings").headers["ETag"]
+    wanted = {"settings": {"sla_hours": {"critical": 8}}, "reason": "agreed"}
+    kept = admin("PUT /settings", wanted, If_Match=seen)["settings"]
+    assert (kept["sla_hours"]["critical"], kept["sla_hours"]["low"], kept["calendar"]["timezone"]) == (8, 720, "UTC")
+    admin("PUT /settings", wanted, 412, If_Match=seen)
+    assert admin("PUT /settings", {"settings": {"sla_hours": {"low": 0}}}, 422)["errors"]
+    assert admin("PUT /settings", {"settings": {"none": {"low": 1}}}, 422)["errors"][0]["place"] == "/settings/none/low"
+    manager("PUT /settings", wanted, 403)
+
+
+def test_views_are_ones_own_or_the_teams(manager: Asking, program: Program) -> None:
+    viewer = program.asking("viewer")
+    own = viewer("POST /views", {"name": "mine", "query": "sev=critical&after=x"}, 201)
+    assert (own["query"], own["owner"]) == ("sev=critical", "Vic Viewer")
+    viewer("POST /views", {"name": "ours", "query": "", "shared": True}, 403)
+    shared = manager("POST /views", {"name": "ours", "query": "sev=high", "shared": True}, 201)
+    assert [each["name"] for each in viewer("GET /views")["views"]] == ["mine", "ours"]
+    viewer(f"DELETE /views/{shared['id']}", None, 403)
+    manager(f"DELETE /views/{own['id']}", None, 404)
+    viewer.answer(f"DELETE /views/{own['id']}", None, 204)
+    manager.answer(f"DELETE /views/{shared['id']}", None, 204)
+    manager("POST /views", {"name": "odd", "query": "view=none"}, 400)
+
+
+def test_notifications_are_those_of_the_tokens_owner(manager: Asking, program: Program) -> None:
+    analyst = program.asking("analyst")
+    body = {"op": "comment", "ids": ["SIG-3"], "comment": "look @Ana Analyst"}
+    manager("POST /signals/actions", body)
+    found = analyst("GET /notifications")
+    newest = found["notices"][0]
+    assert (newest["kind"], newest["signal"], newest["read"]) == ("mentioned", "SIG-3", False)
+    assert analyst("POST /notifications/read", {"up_to": newest["id"]})["unread"] == 0
+
+
+def test_the_report_and_the_audit_are_for_managers(manager: Asking, program: Program) -> None:
+    assert manager("GET /reports/manager?period=2026-11")["period"] == "2026-11"
+    assert manager.answer("GET /reports/manager", Accept="text/csv").mimetype == "text/csv"
+    manager("GET /reports/manager?period=2026-13", None, 400)
+    rows = manager("GET /audit?limit=1")
+    assert manager(f"GET /audit?limit=1&after={rows['next']}")["rows"][0]["id"] < rows["rows"][0]["id"]
+    assert manager.answer("GET /audit", Accept="text/csv").get_data(as_text=True).startswith("id,at")
+    told = manager("POST /audit/verify", {"known": rows["rows"][0]["previous"]})
+    assert told["whole"]
+    assert not manager("POST /audit/verify", {"known": "0" * 63 + "1"})["whole"]
+    for address in ("GET /audit", "GET /reports/manager", "GET /team"):
+        program.asking("analyst")(address, None, 403)
+
+
+def test_integrations_are_tested_synced_and_compared_by_a_worker(
+    many_signals: Home, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = many_signals.copy(tmp_path_factory.mktemp("connected") / "home")
+    connected.fill(home)
+    app = home.app(connected=connected.CONNECTED)
+    ask = Asking(app.test_client(), Contract(app))
+    states = {each["name"]: each["state"] for each in ask("GET /integrations")["integrations"]}
+    assert states == {"stripe": "failed", "metering": "stale", "lago": "ok"}
+    assert ask("GET /integrations/stripe")["writes"]
+    for deed in ("test", "reconcile", "sync"):
+        asked = ask(f"POST /integrations/stripe/{deed}", {}, 202)
+        assert ask(f"POST /integrations/stripe/{deed}", {}, 202) == asked
+    window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}
+    job = ask("POST /integrations/stripe/sync", window, 202)["job"]
+    assert ask(f"GET /jobs/{job}")["args"]["from"] == window["from"]
+    ask("POST /integrations/stripe/sync", {"to": window["to"]}, 422)
+    assert ask(f"POST /jobs/{job}/cancel", {}) == {"cancelled": True}
+    assert ask("GET /jobs?kind=sync&status=failed")["jobs"][0]["id"] == job
+    assert ask("POST /integrations/stripe/retry", {}) == {"again": 2}
+    ask("POST /integrations/none/sync", {}, 404)
+    ask("POST /jobs/999999/cancel", {}, 404)
+    ask("POST /runs/999999/cancel", {}, 404)
