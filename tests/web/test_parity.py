@@ -61,7 +61,7 @@ PARITY = (
     Verb("Verify an action", "", "verify_action", "actions verify"),
     Verb("Reverse an action", "", "reverse_action", "actions reverse"),
     Verb("Read the scoreboard", "scores.shown", "score", "scoreboard"),
-    Verb("Show records", "customer.shown subscription.shown invoice.shown records.record records.line",
+    Verb("Show records", "customer.shown customer.statement subscription.shown invoice.shown records.record records.line",
          "record customer subscription invoice", "record"),
     Verb("Explain a line or an invoice", "records.line invoice.shown", "line_explanation invoice_explanation",
          "explain"),
@@ -127,7 +127,7 @@ PARITY = (
 BY_HAND = {
     "account.change_password", "account.enrol", "account.confirm", "account.remove_factor", "account.end_session",
     "sign_in.shown", "sign_in.enter", "sign_in.code", "sign_in.leave", "oidc.leave_for", "oidc.back_from",
-    "joining.shown", "joining.join", "preferences.save", "asset", "hooks.take",
+    "joining.shown", "joining.join", "preferences.save", "preferences.tour", "asset", "hooks.take",
 }  # fmt: skip
 """What only a person in a browser does: signing in, their own password and second factor, how the console looks; and
 what only a billing system sends."""
