@@ -153,7 +153,7 @@ def test_a_source_that_failed_is_named_where_the_signals_are(hostile_company: Ho
 
 
 @pytest.mark.parametrize(
-    ("address", "most"), [("/signals", 45), ("/signals?group=cause", 75), ("/rules", 13), ("/data", 8)]
+    ("address", "most"), [("/signals", 45), ("/signals?group=cause", 75), ("/rules", 15), ("/data", 10)]
 )
 def test_the_number_of_statements_does_not_grow_with_the_list(many_signals: Home, address: str, most: int) -> None:
     app = many_signals.app()
