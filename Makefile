@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: demo test check lint bench causes chaos fuzz schema screens format lock clean help
+.PHONY: demo test check lint bench causes held chaos fuzz schema screens format lock clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ bench: .venv/.dev ## Every measurement beside its reference, as JSON in benchmar
 
 causes: .venv/.dev ## Hold the root cause of every planted fault against the catalogue; a few minutes
 	$(BIN)/pytest -m causes -s tests/remediation
+
+held: .venv/.dev ## Hold every wrong draft of the example company, repair and release it at the peer; a few minutes
+	$(BIN)/pytest -m held -s tests/remediation
 
 chaos: .venv/.dev ## Kill import, sync, run, schedule and actions at random moments; a few minutes
 	$(BIN)/pytest -m chaos tests/chaos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import config as configuration
@@ -11,6 +12,7 @@ from detector import arrivals, deliveries, reconcile, report, schedule, terminal
 from detector.background import Background
 from detector.connections import Configured
 from detector.delivering import Applying
+from detector.ready import Ready
 from detector.terminal import JobFailed
 from home import Home, sync
 from integrations.capabilities import Receiving
@@ -22,7 +24,7 @@ from remediation import worker as repairs
 from stated import stated
 from store import operational
 
-EVENT_SECONDS = 0.25
+EVENT_SECONDS = 0.1
 GATE_SECONDS = 15
 HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
@@ -56,12 +58,14 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         connected=_connected(home, receiving),
         stated=stated(home.config),
     )
-    background = _background(home)
+    ready = Ready(home.warehouse, home.setting.allowed)
+    background = _background(home, ready)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
         "trials": (1, partial(_try_out, home)),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
+        "ready": (15, ready.gather),
         "files": (COMPACT_SECONDS, lambda: home.warehouse.compact(home.clock())),
     }
     for name, integration in receiving.items():
@@ -87,6 +91,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
     finally:
         loop.shutdown(wait=False)
         home.warehouse.near.close()
+        ready.close()
 
 
 def announce(home: Home, url: str) -> None:
@@ -123,12 +128,13 @@ def _look_after_holds(home: Home) -> None:
     holds.reconcile(home.remedy)
 
 
-def _background(home: Home) -> Background:
+def _background(home: Home, ready: Ready | None = None) -> Background:
     """What the loop of `serve` works with."""
     syncs = {name: partial(_synced, home, name) for name in home.pulled}
     tests = {name: partial(_tested, home, name) for name in home.pulled}
     compares = {name: partial(_compared, home, name) for name in home.pulled}
-    return Background(home.setting, home.live, syncs, home.config.rhythms, tests, compares)
+    setting = replace(home.setting, ready=ready)
+    return Background(setting, home.live, syncs, home.config.rhythms, tests, compares)
 
 
 def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:

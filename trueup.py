@@ -55,6 +55,7 @@ ELSEWHERE = {
     "series": "detector.series_commands:series",
     "events": "detector.event_commands:events",
     "models": "detector.model_commands:models",
+    "calendar": "detector.calendar_commands:calendar_group",
     "example": "detector.example_command:example",
     "advise": "remediation.advisor.commands:advise_command",
     "ask": "remediation.advisor.commands:ask_command",

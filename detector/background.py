@@ -81,7 +81,7 @@ class Background:
             off = overrides.off(session, self.setting.clock())
         rules = [rule for rule in self.rules() if rule.name in names or (not names and rule.name not in off)]
         results = cycle.run(self.setting, rules, self.setting.clock(), trigger="request", on_result=_tell)
-        return "; ".join(report.run_line(result) for result in results)
+        return report.runs_line(results)
 
     def _event(self, args: Mapping[str, Any]) -> str:
         """The rules of one event, once per event and rule; those that are running just now look again afterwards."""
@@ -97,7 +97,7 @@ class Background:
         ]
         if any(result.reason == "already_running" for result in results):
             raise requests.NotYet
-        return "; ".join(report.run_line(result) for result in results) or f"no rule runs on {event}"
+        return report.runs_line(results) or f"no rule runs on {event}"
 
     def _sync(self, args: Mapping[str, Any]) -> str:
         names, full = args.get("integrations") or list(self.syncs), bool(args.get("full"))

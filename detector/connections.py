@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from detector import arrivals, deliveries
 from detector.deliveries import Tally
+from detector.flow import Flow, Held, Hole, flows
 from detector.freshness import Freshness, freshness
 from integrations.capabilities import Capabilities
 from integrations.catalogue import kinds as kinds
@@ -51,6 +52,9 @@ class Connection:
     failures: Sequence[Delivery] = ()
     refusals: Sequence[DeliveryRefusal] = ()
     rejections: Sequence[Rejection] = ()
+    flow: Flow = field(default_factory=Flow)
+    tables: Sequence[Held] = ()
+    holes: Sequence[Hole] = ()
 
 
 LOADS = 5
@@ -58,11 +62,19 @@ LOADS = 5
 
 
 def connections(
-    session: Session, configured: Sequence[Configured], rows: Mapping[str, int], now: datetime
+    session: Session,
+    configured: Sequence[Configured],
+    tables: Mapping[str, Sequence[Held]],
+    holes: Mapping[str, Sequence[Hole]],
+    now: datetime,
 ) -> list[Connection]:
-    """Every configured integration, those that are not well first. `rows`: how many the books hold, by integration."""
+    """Every configured integration, those that are not well first.
+
+    `tables`: what the books hold; `holes`: invoice numbers that they lack; both by integration.
+    """
     limits = {each.name: each.stale_after for each in configured}
     fresh = {each.integration: each for each in freshness(session, limits, now)}
+    brought = flows(session, now)
     tallies, refused = deliveries.tallies(session), deliveries.refusals(session)
     found = []
     for each in configured:
@@ -73,13 +85,16 @@ def connections(
                 state,
                 why,
                 fresh[each.name].last_ok_at,
-                rows.get(each.name, 0),
+                sum(one.rows for one in tables.get(each.name, ())),
                 loads=_loads(session, each.name),
                 tested=_tested(session, each.name),
                 tally=tallies.get(each.name, Tally()),
                 failures=deliveries.failures(session, each.name),
                 refusals=[one for one in refused if one.integration == each.name],
                 rejections=arrivals.rejections(session, each.name),
+                flow=brought.get(each.name, Flow()),
+                tables=tables.get(each.name, ()),
+                holes=holes.get(each.name, ()),
             )
         )
     return sorted(found, key=lambda each: (_ORDER.index(each.state), each.configured.name))

@@ -10,11 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from uuid import uuid4
 
 import duckdb
@@ -32,6 +31,7 @@ from detector.freshness import stale
 from detector.horizon import Horizon
 from detector.learned import Learned
 from detector.limits import USUAL, Limits, watched
+from detector.ready import Ready, lock_down
 from detector.rules import Rule
 from detector.schedule import Slot
 from detector.signals import fold
@@ -68,6 +68,7 @@ class Setting:
     policy: Policy = field(default_factory=Policy)
     limits: Mapping[str, timedelta | None] = field(default_factory=dict)  # how old an integration's data may be
     allowed: Limits = field(default_factory=Limits)  # what one rule may take
+    ready: Ready | None = None  # the books kept open for what must not wait
 
 
 def run(
@@ -94,9 +95,10 @@ def run(
     if not claimed:
         return results
     try:
-        with books_at(setting.warehouse, snapshot, setting.allowed) as con:
+        with _books(setting, snapshot, at_once=trigger == "event") as (con, in_place):
             horizon = Horizon(con, as_of)
-            broken = _derive(con, as_of, [rule for rule, _ in claimed], setting.warehouse.dialects, learned)
+            needed = records.TABLES.union(*(rule.relations for rule, _ in claimed))
+            broken = _derive(con, as_of, needed, setting.warehouse.dialects, learned, in_place)
             drafts = _Drafts(_drafts(con, as_of), bill_runs.read(con, as_of)) if broken is None else _Drafts({}, NONE)
             while claimed:
                 rule, run_id = claimed[0]
@@ -110,18 +112,28 @@ def run(
 
 
 @contextmanager
+def _books(
+    setting: Setting, snapshot: int, *, at_once: bool
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Collection[str] | None]]:
+    """The books at a snapshot, and which tables are read where they lie if that is known already.
+
+    What must not wait reads those that are kept ready, unless they have moved on or are in use.
+    """
+    with ExitStack() as held:
+        ready = held.enter_context(setting.ready.books(snapshot)) if setting.ready and at_once else None
+        if ready is not None:
+            yield ready.con, ready.large
+        else:
+            yield held.enter_context(books_at(setting.warehouse, snapshot, setting.allowed)), None
+
+
+@contextmanager
 def books_at(warehouse: Warehouse, snapshot: int, allowed: Limits = USUAL) -> Iterator[duckdb.DuckDBPyConnection]:
     """The books at a snapshot, read only, and nothing else of this machine: whatever a query tries, the files of the
     lake are all that it reaches.
     """
     with closing(warehouse.connect(snapshot=snapshot)) as con:
-        spill = con.execute("SELECT current_setting('temp_directory')").fetchone()
-        places = [warehouse.data_path, *(str(place) for place in spill or () if place)]
-        if warehouse.catalog.scheme == "sqlite":
-            places.append(str(Path(warehouse.catalog.place).parent))
-        allowed.apply(con)
-        con.execute(f"SET allowed_directories = {places!r}")
-        con.execute("SET enable_external_access = false; SET lock_configuration = true")
+        lock_down(con, warehouse, allowed)
         yield con
 
 
@@ -190,12 +202,16 @@ def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None, learned
 
 
 def _derive(
-    con: duckdb.DuckDBPyConnection, as_of: datetime, rules: Sequence[Rule], dialects: Dialects, learned: Learned
+    con: duckdb.DuckDBPyConnection,
+    as_of: datetime,
+    needed: Collection[str],
+    dialects: Dialects,
+    learned: Learned,
+    in_place: Collection[str] | None,
 ) -> str | None:
     """Build what the rules need, once; the error when that fails, so that each rule is then tried by itself."""
-    needed = records.TABLES.union(*(rule.relations for rule in rules))
     try:
-        derived.build(con, as_of, needed, dialects, learned=learned)
+        derived.build(con, as_of, needed, dialects, learned=learned, in_place=in_place)
     except Exception as error:  # whichever relation it is, rules that do not need it can still run
         return str(error)
     return None

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 from sqlalchemy import Select, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from detector import arrivals
@@ -102,6 +103,8 @@ class Applying:
                 self._close(batch, str(error), later=not error.permanent)
         except (LakeError, duckdb.Error) as error:
             self._close(batch, f"the books could not be written: {error}", later=True)
+        except (OperationalError, InterfaceError) as error:
+            self._close(batch, f"the store could not be reached: {error.orig}", later=True)
         except Exception as error:  # whatever it is, it is told with the deliveries and the others go on
             if len(batch) > 1:
                 self._one_by_one(batch)

@@ -106,20 +106,22 @@ def build(
     dialects: Dialects = NAMED,
     replaced: Mapping[str, str] | None = None,
     learned: Learned = NOTHING,
+    in_place: Collection[str] | None = None,
 ) -> None:
     """Makes the derived relations on `con`, as temporary tables and views, as the books were known at `as_of`.
 
     `books.<table>` must resolve on `con` for every table of the books. For each there is afterwards a view of the bare
     name that hides what was not known yet. `tables` names the relations that are needed (their inputs follow); None
     means all. `dialects` says how the integrations bill. `replaced` gives a query to read in place of a table of the
-    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. Derives
+    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. `in_place`:
+    the tables that are read where they lie; None: those that are large. Derives
     again what is there already. Raises duckdb.Error where the books do not have their tables.
     """
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     wanted = needed(RELATIONS if tables is None else tables)
     with _one_transaction(con):
         con.execute(f"CREATE OR REPLACE TEMP MACRO as_of() AS TIMESTAMP '{instant.isoformat(sep=' ')}'")
-        copied = wanted - _large(con)
+        copied = wanted - (large(con) if in_place is None else set(in_place))
         for table in TABLES:
             is_copied = table.name in copied
             _make_known(con, table, (replaced or {}).get(table.name), is_copied=is_copied)
@@ -182,7 +184,7 @@ def _make_known(con: duckdb.DuckDBPyConnection, table: Table, replaced: str | No
     con.execute(f"CREATE OR REPLACE TEMP VIEW {table.name} AS {rows}")
 
 
-def _large(con: duckdb.DuckDBPyConnection) -> set[str]:
+def large(con: duckdb.DuckDBPyConnection) -> set[str]:
     """The tables that are read where they lie."""
     found = con.execute("SELECT table_name FROM duckdb_tables() WHERE estimated_size > ?", [FEW]).fetchall()
     return {name for (name,) in found} & READ_IN_PLACE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -240,8 +241,13 @@ def _impact(amount: Decimal, currency: str | None) -> str:
     return f"{currency or ''} {amount.normalize():,f}".strip()
 
 
+_COUNTED = re.compile(r"([\d,.]+) ([a-z]+)\(s\)")
+"""`3 day(s)` in a title, which is told as `3 days`."""
+
+
 def _title(template: str, row: Row, impact: str) -> str:
-    return template.format_map({name: _shown(value) for name, value in row.items()} | {"impact": impact})
+    title = template.format_map({name: _shown(value) for name, value in row.items()} | {"impact": impact})
+    return _COUNTED.sub(lambda found: f"{found[1]} {found[2]}{'' if found[1] == '1' else 's'}", title)
 
 
 def _shown(value: Any) -> str:

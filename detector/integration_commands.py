@@ -6,11 +6,12 @@ They open nothing themselves, see `Opened`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Protocol
 
 import click
 
-from detector import deliveries, delivery_report, reconcile, terminal
+from detector import deliveries, delivery_report, flow, reconcile, terminal
 from detector.commands import Opened as Home
 from detector.cycle import Setting
 from detector.report import count
@@ -73,10 +74,16 @@ def reconcile_command(home: Opened, name: str, as_json: bool) -> None:
         compared = reconcile.reconcile(home.setting, integration, find(home.pulled[name]).capabilities.reads)
     except SourceError as error:
         raise JobFailed(f"{name}: {error}") from None
+    with closing(home.warehouse.connect(read_only=True)) as books:
+        holes = flow.holes(books, name).get(name, ())
     if as_json:
-        terminal.answer({"name": name, "tables": reconcile.compared_json(compared)})
+        left_out = [{"after": hole.after, "before": hole.before, "numbers": hole.left_out} for hole in holes]
+        tables = reconcile.compared_json(compared)
+        terminal.answer({"name": name, "tables": tables, "invoice_numbers_left_out": left_out})
     else:
-        terminal.echo("\n".join(reconcile.compared_text(compared)))
+        lines = reconcile.compared_text(compared)
+        lines += [f"MISSING {count(h.left_out, 'invoice number')} between {h.after} and {h.before}" for h in holes]
+        terminal.echo("\n".join(lines))
     if apart := [each.table for each in compared if not each.agrees]:
         raise JobFailed(
             f"{name}: {', '.join(apart)} not as they are there; trueup integrations repair {name} TYPE ID... reads "

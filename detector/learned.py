@@ -1,4 +1,4 @@
-"""What was learned about a company's usage beyond its books: the model that is in force, and what people said of it.
+"""What is known of a company's usage beyond its books: the model in force, what people said of it, and their calendar.
 
 A value without numpy or scikit-learn, so that naming it costs nothing; `detector.unusual.company` works with it.
 """
@@ -40,17 +40,30 @@ class UsageLabel:
 
 
 @dataclass(frozen=True)
+class Announced:
+    """Days, the last with them, on which usage is known to be unlike itself: of everybody, a meter, or a customer."""
+
+    first_day: date
+    last_day: date
+    is_outage: bool = False
+    meter_id: str | None = None
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Learned:
-    """The model in force, by its file and sha256 (None: the screen alone), and the labels."""
+    """The model in force, by its file and sha256 (None: the screen alone), the labels and the calendar."""
 
     model: str | None = None
     sha256: str = ""
     labels: tuple[UsageLabel, ...] = ()
+    announced: tuple[Announced, ...] = ()
 
     @property
     def digest(self) -> str:
         """What tells this from anything else that could have been learned."""
-        return hashlib.sha256(repr((self.sha256, sorted(map(repr, self.labels)))).encode()).hexdigest()
+        said = (self.sha256, sorted(map(repr, self.labels)), sorted(map(repr, self.announced)))
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     def taken_off(self, oddness: str) -> float:
         """What the verdicts on this oddness take off its scores; below zero where they add.
@@ -76,4 +89,4 @@ class Learned:
 
 
 NOTHING = Learned()
-"""No model and no labels."""
+"""No model, no labels, and an empty calendar."""

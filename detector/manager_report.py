@@ -1,11 +1,6 @@
-"""What became of the signals of a period: money prevented, recovered and written off, how fast, how precise.
+"""What became of the signals of a period: its money by outcome, how fast, how precise.
 
-    prevented    resolved while a draft that it concerned was not final yet: the wrong invoice never went out
-    recovered    resolved after that, or with no draft: issued invoices were put right
-    written off  put aside as too small to matter, or closed on somebody's word without a run that confirmed it
-
-Money is what the signal amounted to when it was closed, by currency and kind, never netted. What a statistical rule
-says is an estimate and stands apart. False positives, duplicates and what was expected are no money at all.
+Money is counted as `detector.outcomes` says, which the scoreboard counts by too.
 """
 
 from __future__ import annotations
@@ -13,35 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal
 from statistics import median
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
+from detector import outcomes
+from detector.outcomes import KINDS, Sum, kinds_of
 from store.operational_tables import Signal, SignalEvent
 
-KINDS: Mapping[str, str] = {
-    "prevented": "resolved while a draft that it concerned was not final yet, so the wrong invoice never went out",
-    "recovered": "resolved when invoices had gone out already, or where no draft was concerned",
-    "written_off": "put aside as too small to matter, or closed on somebody's word without a run that confirmed it",
-}
-"""What money is counted as, and what that means."""
+__all__ = ["KINDS", "Precision", "Report", "Sum", "report"]
 
 MOST = 20_000
 """How many signals of a period are read at most."""
-
-
-@dataclass(frozen=True)
-class Sum:
-    """Money of one kind in one currency: what rules worked out, and what they estimate."""
-
-    kind: str
-    currency: str
-    exact: Decimal
-    estimate: Decimal
-    signals: int
 
 
 @dataclass(frozen=True)
@@ -95,18 +75,18 @@ def rows(found: Report) -> Iterator[tuple[Any, ...]]:
 
 def report(session: Session, start: datetime, end: datetime) -> Report:
     """The report of [start, end), both aware."""
-    closed = _closed(session, start, end)
-    by_kind = {kind: tuple(signal for signal in closed if kind_of(signal) == kind) for kind in KINDS}
+    closed = outcomes.closed(session, start, end)
+    by_kind = {kind: tuple(signal for signal in closed if kind in kinds_of(signal)) for kind in KINDS}
     verified = [
         signal.resolved_at - signal.first_seen
         for signal in closed
-        if signal.resolved_at and signal.status_reason in ("verified", "self_healed")
+        if signal.resolved_at and signal.status_reason in outcomes.CONFIRMED
     ]
     found, actions = _first_actions(session, start, end)
     return Report(
         start=start,
         end=end,
-        sums=tuple(each for kind in KINDS for each in _sums(kind, by_kind[kind])),
+        sums=outcomes.sums(closed),
         signals=by_kind,
         found=found,
         closed=len(closed),
@@ -114,45 +94,6 @@ def report(session: Session, start: datetime, end: datetime) -> Report:
         to_verified=_median(verified),
         precision=_precision(closed),
     )
-
-
-def kind_of(signal: Signal) -> str | None:
-    """What a closed signal's money counts as; None where it counts as nothing."""
-    if signal.status == "resolved" and signal.status_reason in ("verified", "self_healed"):
-        in_time = signal.finalizes_at and signal.resolved_at and signal.resolved_at <= signal.finalizes_at
-        return "prevented" if in_time else "recovered"
-    if signal.status_reason in ("waived", "immaterial"):
-        return "written_off"
-    return None
-
-
-def _closed(session: Session, start: datetime, end: datetime) -> Sequence[Signal]:
-    query = (
-        select(Signal)
-        .where(Signal.is_open.is_(False), Signal.status_at >= start, Signal.status_at < end)
-        .order_by(Signal.rank_amount.desc(), Signal.id)
-        .options(selectinload(Signal.impacts))
-        .limit(MOST)
-    )
-    return session.scalars(query).all()
-
-
-def _sums(kind: str, signals: Sequence[Signal]) -> list[Sum]:
-    money: dict[str, list[tuple[Signal, Decimal]]] = {}
-    for signal in signals:
-        for impact in signal.impacts:
-            amount = impact.under + impact.over + impact.exposure
-            money.setdefault(impact.currency, []).append((signal, amount))
-    return [
-        Sum(
-            kind,
-            currency,
-            sum((amount for signal, amount in parts if signal.confidence == "exact"), Decimal(0)),
-            sum((amount for signal, amount in parts if signal.confidence != "exact"), Decimal(0)),
-            len(parts),
-        )
-        for currency, parts in sorted(money.items())
-    ]
 
 
 def _first_actions(session: Session, start: datetime, end: datetime) -> tuple[int, list[timedelta]]:

@@ -150,6 +150,25 @@ def run_line(result: RunResult) -> str:
     return f"{head}: {count(result.findings, 'finding')} ({decided or 'no signal'}) in {result.seconds:.2f} s{late}"
 
 
+NAMED = 3
+"""How many failed rules a summary names."""
+
+
+def runs_line(results: Sequence[RunResult]) -> str:
+    """What some runs came to, in one line: the run itself when it is one, else how many, and which failed."""
+    if len(results) < 2:
+        return "".join(map(run_line, results))
+    failed = [result for result in results if result.status == "failed"]
+    skipped = sum(result.status == "skipped" for result in results)
+    found = sum(result.findings for result in results)
+    parts = [count(len(results), "rule"), count(found, "finding")]
+    parts += [f"{skipped:,} skipped"] if skipped else []
+    if failed:
+        more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+        parts.append(f"{len(failed)} failed ({', '.join(result.rule for result in failed[:NAMED])}{more})")
+    return ", ".join(parts)
+
+
 def run_table(runs: Iterable[Run]) -> Table:
     """One line per run of the ledger."""
     table = columns("RUN", "RULE", "STARTED", "WHY", "SNAPSHOT", "TOOK", "RESULT", right=("RUN", "SNAPSHOT", "TOOK"))

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from detector import terminal
 from detector.terminal import JSON, JobFailed
 from detector.unusual import Scoring, reading
+from detector.unusual.events import KINDS
 from detector.unusual.scoring import METHODS, RESULT
 
 SHOWN = 20
@@ -31,9 +32,7 @@ SCHEMA = pa.schema(
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option(
-    "--events", type=FILE, help="Known changes: series, kind (plan_change, contract_end, start, planned), start, end."
-)
+@click.option("--events", type=FILE, help=f"Known changes: series, kind ({', '.join(KINDS)}), start, end.")
 @click.option(
     "--budget", type=click.FloatRange(0.001, 1000), default=1.0, show_default=True,
     help="Signals per 1000 series-months of clean usage that you want to look at.",

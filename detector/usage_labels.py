@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from detector import triage
+from detector import triage, usage_calendar
 from detector.learned import Learned, UsageLabel, Verdict
 from store.operational_tables import Signal, SignalEvent, StoredFinding
 from store.usage_tables import UsageLabelRow, UsageModel
@@ -52,11 +52,14 @@ def verdict_of(session: Session, signal_id: int) -> Verdict | None:
 
 
 def learned(session: Session, as_of: datetime) -> Learned:
-    """What was known at `as_of`: the newest accepted model by then, and the newest label of each signal's series."""
+    """What was known at `as_of`: the newest accepted model, the newest label of each signal's series, the calendar."""
     accepted = select(UsageModel).where(UsageModel.accepted, UsageModel.finished_at <= as_of)
     model = session.scalar(accepted.order_by(UsageModel.id.desc()).limit(1))
     labels = tuple(_labels(session, as_of))
-    return Learned(model.path, model.sha256 or "", labels) if model else Learned(labels=labels)
+    announced = usage_calendar.announced(session, as_of)
+    if model is None:
+        return Learned(labels=labels, announced=announced)
+    return Learned(model.path, model.sha256 or "", labels, announced)
 
 
 def _labels(session: Session, as_of: datetime) -> Iterator[UsageLabel]:

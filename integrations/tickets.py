@@ -30,6 +30,7 @@ class FolderTickets:
 
     folder: Path
     can: frozenset[str] = VERBS
+    keyed: bool = True
 
     def request(self, deed: Deed) -> Request:
         """The file that the ticket will be. Raises ValueError for another verb."""
@@ -73,6 +74,7 @@ class HttpTickets:
     client: Client = field(repr=False)
     token: str | None = field(default=None, repr=False)
     can: frozenset[str] = VERBS
+    keyed: bool = True
 
     def request(self, deed: Deed) -> Request:
         """The request that the ticket will be. Raises ValueError for another verb."""

@@ -115,6 +115,11 @@ class Writes(Protocol):
         """The verbs that it can do."""
         ...
 
+    @property
+    def keyed(self) -> bool:
+        """Whether the other side does a deed once per key, however often it is asked within a day."""
+        ...
+
     def request(self, deed: Deed) -> Request:
         """The request that the deed is; no I/O. Raises ValueError for a verb that it cannot do."""
         ...

@@ -3,7 +3,8 @@
 The key of a call is the action and the step, so that the other side does it once however often it is asked. Before
 the first call the record must be as the plan says it is; else the action goes back to proposed. A call without a
 clear answer, or one that a killed process left behind, is settled by looking whether it was done; where it was not,
-the same call under the same key is safe while the other side remembers the key. Everything else is parked.
+the same call under the same key is safe while the other side remembers the key; where it knows no keys, a person looks
+before it is asked again after an unclear answer. Everything else is parked.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ def _step(remedy: Remedy, action: Action, deed: Deed, key: str, before: Mapping[
         cleared = any(entry.kind == "cleared" and entry.at >= called[-1] for entry in _entries(remedy, action, None))
         if not cleared and remedy.setting.clock() - called[0] > KEY_LASTS:
             return "parked", "it was asked for long ago, and nothing shows whether it was done"
+        if not cleared and not writes.keyed and entries[-1].kind == "unclear":
+            return "parked", f"no answer came, and {action.integration} knows no keys: look there whether it was done"
     problem = _unlike(writes, action, deed, before)
     if problem is not None:
         return ("parked" if called else "proposed"), problem

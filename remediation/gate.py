@@ -35,6 +35,9 @@ SOME = 500
 CORRECTIONS = ("correct_draft", "edit_draft_line")
 """Actions that put a draft right."""
 
+Key = tuple[str, str]
+"""An integration and the id of one of its drafts: two systems may call two drafts alike."""
+
 STATES = ("blocked", "held", "warned", "corrected", "released", "passed")
 
 
@@ -91,11 +94,11 @@ def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
     Raises LakeError when the books cannot be read.
     """
     now = remedy.setting.clock()
-    rows = {row["invoice_id"]: row for row in _draft_rows(remedy, invoice)}
+    rows = {_key(row): row for row in _draft_rows(remedy, invoice)}
     with operational.reading(remedy.setting.engine) as session:
         found = standing(session, list(rows.values()), stale(session, remedy.setting.limits, now), now)
         session.expunge_all()
-    return [replace(each, alert=_alert(remedy, rows[each.invoice], each, now)) for each in found]
+    return [replace(each, alert=_alert(remedy, rows[each.integration, each.invoice], each, now)) for each in found]
 
 
 def standing(
@@ -105,14 +108,14 @@ def standing(
 
     `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale.
     """
-    ids = [row["invoice_id"] for row in rows]
-    named, done = _signals(session, ids), _actions(session, ids)
+    keys = {_key(row) for row in rows}
+    named, done = _signals(session, keys), _actions(session, keys)
     told = _findings(session, {signal.id for signals in named.values() for signal in signals})
     found = []
     for row in rows:
-        id = row["invoice_id"]
-        reasons = [_reason(signal, id, told.get(signal.id, [])) for signal in named.get(id, [])]
-        found.append(_draft(row, reasons, done.get(id, []), behind, now))
+        key = _key(row)
+        reasons = [_reason(signal, key[1], told.get(signal.id, [])) for signal in named.get(key, [])]
+        found.append(_draft(row, reasons, done.get(key, []), behind, now))
     return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
 
 
@@ -286,30 +289,35 @@ def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _signals(session: Session, invoices: Sequence[str]) -> dict[str, list[_Says]]:
+def _key(row: Mapping[str, Any]) -> Key:
+    return str(row["integration"]), str(row["invoice_id"])
+
+
+def _signals(session: Session, drafts: set[Key]) -> dict[Key, list[_Says]]:
     """The open signals of rules that hold or warn, by the drafts that they name as wrong now."""
     query = (
-        select(SignalEntity.entity_id, Signal.id, Signal.gate, Signal.title)
+        select(SignalEntity.entity_id, Signal.integration, Signal.id, Signal.gate, Signal.title)
         .join(Signal, Signal.id == SignalEntity.signal_id)
         .where(SignalEntity.type == "invoice", SignalEntity.role != "evidence", SignalEntity.gone_since.is_(None))
         .where(Signal.gate.in_(("hold", "warn")), Signal.status.in_(OPEN_STATUSES), Signal.clear_runs == 0)
         .order_by(Signal.id)
     )
-    found: dict[str, list[_Says]] = {}
+    invoices = sorted({invoice for _, invoice in drafts})
+    found: dict[Key, list[_Says]] = {}
     for start in range(0, len(invoices), SOME):
         some = query.where(SignalEntity.entity_id.in_(invoices[start : start + SOME]))
-        for id, number, does, title in session.execute(some):
-            found.setdefault(id, []).append(_Says(number, does, title))
+        for id, integration, number, does, title in session.execute(some):
+            if (integration, id) in drafts:
+                found.setdefault((integration, id), []).append(_Says(number, does, title))
     return found
 
 
-def _actions(session: Session, invoices: Sequence[str]) -> dict[str, list[Action]]:
+def _actions(session: Session, drafts: set[Key]) -> dict[Key, list[Action]]:
     """The actions on the drafts, by the invoice that they write to."""
     kinds = ("hold_draft", "release_draft", *CORRECTIONS)
-    found: dict[str, list[Action]] = {}
-    wanted = set(invoices)
+    found: dict[Key, list[Action]] = {}
     for action in session.scalars(select(Action).where(Action.kind.in_(kinds)).order_by(Action.id)):
-        id = action.plan["deeds"][0]["id"]
-        if id in wanted:
-            found.setdefault(id, []).append(action)
+        key = (str(action.integration), action.plan["deeds"][0]["id"])
+        if key in drafts:
+            found.setdefault(key, []).append(action)
     return found

@@ -64,7 +64,10 @@ def reconcile(remedy: Remedy) -> list[Held]:
 def _holding(session: Session) -> Iterator[Action]:
     """The holds that nothing has released: of each draft the last thing that was done to it."""
     query = select(Action).where(Action.kind.in_(("hold_draft", "release_draft")), Action.status.in_(DONE))
-    last = {each.object_id: each for each in session.scalars(query.order_by(Action.applied_at, Action.id))}
+    last = {
+        (each.integration, each.object_id): each
+        for each in session.scalars(query.order_by(Action.applied_at, Action.id))
+    }
     yield from (each for each in last.values() if each.kind == "hold_draft")
 
 

@@ -190,7 +190,7 @@ def locked(session: Session, action: Action) -> str | None:
     if (other := _decided_otherwise(session, action)) is not None:
         return f"{other.label} ({other.kind}) is {other.status}, which decides otherwise"
     if action.kind == "release_draft":
-        blocking = blocking_signals(session, action.object_id)
+        blocking = blocking_signals(session, action.integration or "", action.object_id)
         if blocking:
             return f"{', '.join(each.label for each in blocking)} still blocks the draft"
     return None
@@ -211,13 +211,18 @@ def _decided_otherwise(session: Session, action: Action) -> Action | None:
     return session.scalars(same.order_by(Action.id)).first()
 
 
-def blocking_signals(session: Session, invoice: str) -> list[Signal]:
-    """Open signals of rules that hold, which name the draft as wrong now."""
+def blocking_signals(session: Session, integration: str, invoice: str) -> list[Signal]:
+    """Open signals of rules that hold, which name the integration's draft as wrong now."""
     query = (
         select(Signal)
         .join(SignalEntity, SignalEntity.signal_id == Signal.id)
         .where(SignalEntity.entity_id == invoice, SignalEntity.type == "invoice", SignalEntity.role != "evidence")
-        .where(SignalEntity.gone_since.is_(None), Signal.gate == "hold", Signal.status.in_(OPEN_STATUSES))
+        .where(
+            SignalEntity.gone_since.is_(None),
+            Signal.integration == integration,
+            Signal.gate == "hold",
+            Signal.status.in_(OPEN_STATUSES),
+        )
         .where(Signal.clear_runs == 0)
     )
     return list(session.scalars(query.order_by(Signal.id).distinct()))
@@ -236,15 +241,22 @@ def stands(session: Session, action: Action) -> str | None:
         return why
     if _changed(session, action):
         return "the signal says something else than when this was approved"
-    if action.amount is None or not action.plan["deeds"]:
+    if action.amount is None or _invoice(action) is None:
         return None
-    invoice = action.plan["deeds"][0]["id"]
+    invoice = _invoice(action)
     signal = session.get_one(Signal, action.signal_id)
     others = select(Action).where(Action.id != action.id, Action.applied_at > signal.last_seen)
+    others = others.where(Action.integration == action.integration)
     for other in session.scalars(others.where(Action.amount.is_not(None))):
-        if other.plan["deeds"] and other.plan["deeds"][0]["id"] == invoice and other.status != "rolled_back":
+        if _invoice(other) == invoice and other.status != "rolled_back":
             return f"{other.label} changed {invoice} since the signal was last seen; run the rule again first"
     return None
+
+
+def _invoice(action: Action) -> str | None:
+    """The invoice that the action writes to; None for one that writes to something else."""
+    deeds = action.plan["deeds"]
+    return str(deeds[0]["id"]) if deeds and deeds[0]["type"] == "invoice" else None
 
 
 def _withdrawn(action: Action) -> bool:

@@ -1,6 +1,7 @@
-"""What was prevented and what was not, counted from signals, verified actions and labels; each number has its signals.
+"""What was prevented and what was not, counted from signals and labels; each number has its signals.
 
-Verified money is that of actions whose outcome was proven; what open signals say is an estimate and stands apart. Money
+Money is that of signals closed in the time, as `detector.outcomes` counts it and the manager's report does; what open
+signals and statistical rules say is an estimate and stands apart. Money
 is never added across currencies, and under- never against overbilling. Signals that people dismissed are left out.
 """
 
@@ -17,20 +18,16 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from billing.money import is_currency
+from detector import outcomes
 from detector.detail import amount, instant
-from store.action_tables import Action
+from store import audit
 from store.missed_tables import MissedFault
 from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
 
 DISMISSED = ("false_positive", "suppressed")
 
-MONEY_OF: Mapping[str, tuple[str, ...]] = {
-    "prevented": ("correct_draft", "edit_draft_line"),
-    "recovered": ("retry_payment",),
-    "returned": ("credit_note", "void_invoice"),
-    "written_off": ("record_waiver",),
-}
-"""By what became of the money: the actions whose verified amounts count there."""
+MONEY_OF: Mapping[str, str] = outcomes.KINDS
+"""What money is counted as, and what that means."""
 
 COLUMNS = (Signal.id, Signal.first_seen, Signal.finalizes_at, Signal.is_open, Signal.status, Signal.status_reason,
            Signal.resolved_at)  # fmt: skip
@@ -101,7 +98,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Scoreboard:
-    """Every number of a stretch of time: signals first seen in [since, until), actions verified in it, labels of it."""
+    """Every number of a stretch of time: signals first seen in [since, until), signals closed in it, labels of it."""
 
     since: datetime
     until: datetime
@@ -144,7 +141,7 @@ def scoreboard(session: Session, since: datetime, until: datetime) -> Scoreboard
     )
     numbers = {name: Tally() for name in (*CAUGHT, *MONEY_OF)}
     _count(session, signals, ids, numbers)
-    _sum_verified(session, since, until, numbers)
+    _sum_closed(session, since, until, numbers)
     missed = select(MissedFault).where(MissedFault.happened_at >= since, MissedFault.happened_at < until)
     return Scoreboard(
         since,
@@ -185,6 +182,10 @@ def miss(
                        signal_id=signal_id)  # fmt: skip
     session.add(made)
     session.flush()
+    told = {"happened_at": happened_at, "kind": kind, "amount": amount, "currency": currency, "code": code,
+            "record": record, "signal": signal_id and f"SIG-{signal_id}"}  # fmt: skip
+    audit.record(session, "missed.labelled", ("missed", f"MISS-{made.id}"), actor=actor, now=now, after=told,
+                 reason=made.note)  # fmt: skip
     return made
 
 
@@ -212,16 +213,17 @@ def _count(session: Session, signals: Iterable[Any], ids: Select[int], numbers: 
                 estimate[key] = estimate.get(key, Decimal(0)) + total
 
 
-def _sum_verified(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
-    """What verified actions moved, by what became of the money."""
-    names = {kind: name for name, kinds in MONEY_OF.items() for kind in kinds}
-    query = select(Action).where(Action.status == "verified", Action.kind.in_(names), Action.amount.is_not(None))
-    query = query.where(Action.verified_at >= since, Action.verified_at < until).order_by(Action.id)
-    for action in session.scalars(query):
-        tally = numbers[names[action.kind]]
-        tally.add(action.signal_id)
-        if action.currency is not None and action.amount is not None:
-            tally.money[action.currency] = tally.money.get(action.currency, Decimal(0)) + action.amount
+def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
+    """What became of the money of the signals closed in the time."""
+    closed = outcomes.closed(session, since, until)
+    for signal in closed:
+        for kind in outcomes.kinds_of(signal):
+            numbers[kind].add(signal.id)
+    for each in outcomes.sums(closed):
+        if each.exact:
+            numbers[each.kind].money[each.currency] = each.exact
+        if each.estimate:
+            numbers[each.kind].estimate[each.kind, each.currency] = each.estimate
 
 
 def _detected(session: Session, signals: Iterable[Any], ids: Select[int]) -> Times:

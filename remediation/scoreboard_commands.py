@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 @click.group("scoreboard", invoke_without_command=True)
-@click.option("--since", type=INSTANT, help="Signals first seen, and actions verified, from then on; 30 days ago.")
+@click.option("--since", type=INSTANT, help="Signals first seen, and closed, from then on; 30 days ago.")
 @click.option("--until", type=INSTANT, help="... and before this; now.")
 @JSON
 @click.pass_context
@@ -102,7 +102,8 @@ def lines(found: Scoreboard) -> Iterator[str]:
     for name in MONEY_OF:
         tally = found.numbers[name]
         money = ", ".join(f"{amount(total, currency)} {currency}" for currency, total in sorted(tally.money.items()))
-        yield f"{TITLES[name]:<28}{money or 'nothing verified'}{_named(tally.signals)}"
+        yield f"{TITLES[name]:<28}{money or 'nothing confirmed'}{_named(tally.signals)}"
+        yield from (f"    estimated: {amount(each, code)} {code}" for (_, code), each in sorted(tally.estimate.items()))
     for name, times in found.times.items():
         told = "nothing to tell" if times.median is None else f"{_long(times.median)} in the middle"
         most = "" if times.most is None else f", nine of ten within {_long(times.most)}"

@@ -38,12 +38,21 @@ class Near:
     """The copy of one warehouse in one process, shared by its threads."""
 
     def __init__(
-        self, open_lake: Callable[[], duckdb.DuckDBPyConnection], changed: Callable[[int], set[str]], folder: Path
+        self,
+        open_lake: Callable[[], duckdb.DuckDBPyConnection],
+        changed: Callable[[int], set[str]],
+        folder: Path,
+        *,
+        most: int = MOST,
+        most_events: int = MOST_EVENTS,
+        prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda con: None,
     ) -> None:
         """`open_lake` opens the lake as `lake`; `changed` names the tables touched after a snapshot; `folder`: where
-        the file goes. Nothing is opened yet.
+        the file goes; `most`, `most_events`: the rows of a table that is copied; `prepare` is called once when lake and
+        copy are open. Nothing is opened yet.
         """
-        self._open_lake, self._changed = open_lake, changed
+        self._open_lake, self._changed, self._prepare = open_lake, changed, prepare
+        self._most, self._most_events = most, most_events
         self._path = folder / f"near-{os.getpid()}-{uuid4().hex[:8]}.duckdb"
         self._con: duckdb.DuckDBPyConnection | None = None
         self._snapshot: int | None = None
@@ -59,12 +68,22 @@ class Near:
             self._refresh()
             return self._instance().cursor()
 
+    @property
+    def snapshot(self) -> int | None:
+        """The snapshot that connections show; None before the first."""
+        return self._snapshot
+
+    @property
+    def copied(self) -> frozenset[str]:
+        """The tables that lie here as plain ones."""
+        return frozenset(self._copied)
+
     def gather(self) -> None:
         """Copies the tables that are not copied as they are now: seconds for millions of rows, so not for a page."""
         with self._gathering, closing(self.connect()) as con:
             rows = _rows(con)
             for table in (table.name for table in TABLES):
-                most = MOST_EVENTS if table == EVENTS else MOST
+                most = self._most_events if table == EVENTS else self._most
                 if table not in self._copied and rows.get(table, 0) <= most:
                     self._copy(con, table)
 
@@ -80,8 +99,10 @@ class Near:
     def _instance(self) -> duckdb.DuckDBPyConnection:
         if self._con is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._con = self._open_lake()
-            self._con.execute(f"ATTACH {text(str(self._path))} AS {ALIAS}")
+            con = self._open_lake()
+            con.execute(f"ATTACH {text(str(self._path))} AS {ALIAS}")
+            self._prepare(con)
+            self._con = con
         return self._con
 
     def _refresh(self) -> None:

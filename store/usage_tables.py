@@ -1,6 +1,7 @@
-"""The tables of unusual usage: the models that were taught, and what people said of the days that signals named.
+"""The tables of unusual usage: models that were taught, what people said of days that signals named, a calendar.
 
-Both are only ever added to: the model in force is the newest accepted one, the verdict on a series the newest label.
+All are only ever added to: the model in force is the newest accepted one, the verdict on a series the newest label, and
+what is taken out of the calendar says so.
 """
 
 from __future__ import annotations
@@ -52,3 +53,21 @@ class UsageLabelRow(Table):
     change_id: Mapped[str]  # the change in the signal's timeline; where that was undone the label is void
     actor: Mapped[str]
     at: Mapped[datetime]
+
+
+class AnnouncedDays(Table):
+    """Days on which usage is known to be other than usual: an event or an outage; `withdrawn_at` takes it back."""
+
+    __tablename__ = "announced_days"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]  # event | outage
+    first_day: Mapped[date] = mapped_column(Date)
+    last_day: Mapped[date] = mapped_column(Date)  # part of it
+    meter_id: Mapped[str | None]  # null: every meter
+    customer_id: Mapped[str | None]  # null: every customer, and the totals
+    said_by: Mapped[str]
+    said_at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]

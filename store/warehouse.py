@@ -18,7 +18,7 @@ from billing.books import BY_NAME, TABLES
 from billing.dialects import Dialect
 from store.cursors import Cursors, move, read
 from store.lake import ALIAS, Catalog, instance, latest, name, text
-from store.near import LAKE, Near
+from store.near import LAKE, MOST, MOST_EVENTS, Near
 from store.rows import Row, arrow
 from store.schema import statements
 from store.upsert import APPEND_ONLY, Counts, literal, merge
@@ -47,10 +47,23 @@ class Warehouse:
         self.dialects = dict(dialects or {})
         self._open: dict[bool, duckdb.DuckDBPyConnection] = {}
         self._opening = threading.Lock()
-        self.near = Near(
-            lambda: self._instance(snapshot=None, read_only=True, alias=LAKE), self.changes_since, self._spill
-        )
+        self.near = self.copy()
         """The latest snapshot as plain tables of this process: for reading single records many times."""
+
+    def copy(
+        self,
+        most: int = MOST,
+        most_events: int = MOST_EVENTS,
+        prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda con: None,
+    ) -> Near:
+        """A copy of the latest snapshot in this process, see store.near; the caller closes it."""
+        return Near(self._lake, self.changes_since, self._spill, most=most, most_events=most_events, prepare=prepare)
+
+    @property
+    def places(self) -> list[str]:
+        """The folders that reading the lake touches, beside where DuckDB spills to."""
+        catalog = [str(Path(self.catalog.place).parent)] if self.catalog.scheme == "sqlite" else []
+        return [self.data_path, *catalog]
 
     def connect(self, *, snapshot: int | None = None, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         """A connection on which `books.<table>` is the lake: as it is now, or as it was at `snapshot` (read only).

@@ -26,6 +26,10 @@ from web.rates import limiter
 pages = Blueprint("account", __name__)
 
 HERE = "/account"
+NOBODY = (
+    "Nobody has to sign in here, because nobody has an account yet: there is nothing to show of yours. "
+    "An admin makes the first account under Users, and from then on everybody signs in."
+)
 LENGTHS = (30, 90, 180, 365)
 """Days that a token may last."""
 
@@ -159,7 +163,7 @@ def _me() -> Iterator[tuple[Session, Person]]:
 def _person(session: Session) -> Person:
     """Who is signed in; while nobody has to, there is no such page."""
     if caller().person_id is None:
-        abort(404)
+        abort(404, description=NOBODY)
     return session.get_one(Person, caller().person_id)
 
 

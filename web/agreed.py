@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,11 @@ from detector.due import due_at
 from detector.operator_settings import Values
 from store import operational
 from store.operational_tables import Signal
-from web.console import console
+from web import moments
+from web.console import console, now
+
+SOON = timedelta(hours=24)
+"""Within which a draft that becomes final is urgent."""
 
 
 def agreed() -> Values:
@@ -47,3 +52,40 @@ def year_begins() -> int:
 def due(signal: Signal) -> datetime:
     """Until when a signal is to be dealt with."""
     return due_at(signal.severity, signal.first_seen, agreed()["sla_hours"])
+
+
+@dataclass(frozen=True)
+class Due:
+    """A signal's deadline as the list shows it, and below it when its draft becomes final.
+
+    Red is for what is late and nobody's; late and taken is only bold: money and severity come first.
+    """
+
+    text: str = moments.DASH
+    look: str = ""
+    exactly: str = ""
+    draft: str = ""
+    urgent: bool = False
+
+
+def due_cell(signal: Signal) -> Due:
+    """The deadline of a signal: of one that is open and awake; and its draft's."""
+    draft, urgent = _draft(signal)
+    if not signal.is_open or (signal.snoozed_until is not None and signal.snoozed_until > now()):
+        return Due(draft=draft, urgent=urgent)
+    at = due(signal)
+    exactly = f"{moments.instant(at)} UTC"
+    if at > now():
+        return Due(moments.roughly(at, now()), "", exactly, draft, urgent)
+    late = moments.roughly(at, now()).removesuffix(" ago")
+    return Due(f"{late} late", " strong" if signal.assignee else " strong bad", exactly, draft, urgent)
+
+
+def _draft(signal: Signal) -> tuple[str, bool]:
+    """When the draft becomes final, in words; and whether that is within a day."""
+    if signal.finalizes_at is None:
+        return "", False
+    left = signal.finalizes_at - now()
+    if left <= timedelta(0):
+        return "draft is final", False
+    return f"draft {moments.roughly(signal.finalizes_at, now())}", left <= SOON

@@ -43,10 +43,11 @@ def _http(error: HTTPException) -> Said:
     if _is_api():
         return problem(code, error.name, error.description or "")
     title, remedy = REMEDIES.get(code, (error.name, error.description or ""))
-    if code == 404 and isinstance(error.description, str) and error.description.endswith("books."):
-        title, remedy = "No such record", error.description
+    if code == 404 and error.description not in (None, type(error).description):
+        said = error.description or ""
+        title, remedy = "No such record" if said.endswith("books.") else "There is nothing here", said
     named = request.args.get("item") or request.args.get("sub") or request.path.rsplit("/", 1)[-1]
-    guess = named[:200] if code == 404 else ""
+    guess = named[:200] if code == 404 and request.endpoint != "account.shown" else ""
     return _say(code, title, remedy, guess)
 
 

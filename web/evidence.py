@@ -30,6 +30,7 @@ from web.match import Match, match, numbers
 from web.story import why
 from web.timeline import Timeline
 from web.usage_chart import Billed, Step, compare_chart, cumulative_chart, daily_chart
+from web.words import units
 from web.working import WorkingTable, working
 
 SPIKE_HISTORY = timedelta(weeks=8)
@@ -58,7 +59,7 @@ class Worked:
 
 def evidence(detail: SignalDetail, found: StoredFinding, page: Page) -> Evidence:
     """The sentence and the four numbers of one finding; `page` is what its rule says of them."""
-    unit = str(found.evidence.get("unit") or "units")
+    unit = units(found.evidence.get("unit"))
     stated = numbers(found.evidence, found.currency, unit)
     matched = match(stated, detail.signal.category, page) if stated.any else None
     return Evidence(why(page.story, found, unit), matched)
@@ -126,7 +127,7 @@ def _chart(
     item = lookups.item(books, str(named)) if named else None
     chart: Chart | Timeline | None = None
     if item is not None and usage_labels.can_be_labelled(found):
-        chart = expected.signal_chart(session, found, item["unit"] or "units", detail.run.as_of)
+        chart = expected.signal_chart(session, found, units(item["unit"]), detail.run.as_of)
     elif kind == rule_charts.INVOICE and found.evidence.get("invoice_id"):
         dialects = console().warehouse.dialects
         chart = rule_charts.stacked_chart(books, found, detail.signal.integration, detail.run.as_of, dialects)
@@ -168,7 +169,7 @@ def _tier_chart(books: duckdb.DuckDBPyConnection, item: lookups.Row, explanation
     if not used:
         return None
     highest = item["aggregation"] == "max"
-    return cumulative_chart(used, span.start.date(), last, item["unit"] or "units", tiers, highest=highest)
+    return cumulative_chart(used, span.start.date(), last, units(item["unit"]), tiers, highest=highest)
 
 
 def _spike_chart(
@@ -182,7 +183,7 @@ def _spike_chart(
     middle = (Decimal(str(usual)) / days).quantize(Decimal(1)) if usual is not None else None
     since = datetime.fromisoformat(said["first_day"]).date() if said.get("first_day") else start.date()
     marked = [day for day, value in used.items() if middle is not None and value > 2 * middle and day >= since]
-    return daily_chart(used, first.date(), end.date(), item["unit"] or "units", marked, middle) if used else None
+    return daily_chart(used, first.date(), end.date(), units(item["unit"]), marked, middle) if used else None
 
 
 def _period_chart(

@@ -14,6 +14,7 @@ from store.operational_tables import StoredFinding
 from web.charts import Chart
 from web.console import console
 from web.usage_chart import Range, range_chart
+from web.words import units
 
 HISTORY = timedelta(weeks=8)
 SEEN = "told by this signal"
@@ -34,7 +35,7 @@ def item_chart(session: Session, item: dict[str, Any], start: date, end: date, a
     name = "/".join(("customer", item["integration"], item["customer_id"], item["meter_id"] or ""))
     days = [one for one in _expected(session, name, as_of) if start <= one.day < end]
     outside = {one.day for one in days if one.used is not None and not one.lower <= one.used <= one.upper}
-    return range_chart(days, item["unit"] or "units", outside, OUTSIDE) if days else None
+    return range_chart(days, units(item["unit"]), outside, OUTSIDE) if days else None
 
 
 def _expected(session: Session, name: str, as_of: datetime) -> list[Range]:

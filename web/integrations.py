@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Blueprint, abort, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from billing.books import TABLES
-from detector import deliveries, requests
-from detector.connections import Configured, connections, kinds
+from detector import deliveries, flow, requests
+from detector.connections import Configured, Connection, connections, kinds
 from store import operational
+from store.operational_tables import Run
 from web import jobs
 from web.console import console, now
 from web.pages import done, refused, show
@@ -24,11 +27,14 @@ pages = Blueprint("integrations", __name__)
 def listed() -> tuple[str, int]:
     """Every configured integration; how to connect the first where there is none."""
     configured = console().integrations
+    tables, holes = rows_held() if configured else ({}, {})
     with operational.reading(console().engine) as session:
+        found = connections(session, configured, tables, holes, now())
         return show(
             "integrations.html",
-            connections=connections(session, configured, rows_held() if configured else {}, now()),
+            connections=found,
             kinds=kinds() if not configured else [],
+            steps=_steps(session, found),
             asked=[*jobs.recent(session, "sync"), *jobs.recent(session, "test")],
         )
 
@@ -86,11 +92,31 @@ def _ask(kind: str, args: dict[str, Any]) -> None:
         requests.request(session, kind, args, actor=preferences().actor, now=now())
 
 
-def rows_held() -> dict[str, int]:
-    """How many rows the books hold of each integration."""
-    parts = " UNION ALL ".join(
-        f"SELECT integration, count(*) AS held FROM books.{table.name} GROUP BY integration" for table in TABLES
-    )
+def rows_held() -> tuple[dict[str, list[flow.Held]], dict[str, Sequence[flow.Hole]]]:
+    """What the books hold of each integration, and the invoice numbers that they lack."""
     with console().books() as books:
-        counted = books.execute(f"SELECT integration, sum(held) FROM ({parts}) GROUP BY integration").fetchall()
-    return {str(name): int(held) for name, held in counted}
+        return flow.held(books), flow.holes(books)
+
+
+def _steps(session: Session, found: Sequence[Connection]) -> list[tuple[str, str, bool]]:
+    """What makes a first run: each with its remedy and whether it is done; empty once all of it is."""
+    held = {table.table for each in found for table in each.tables} | ({"usage_events"} if _has_events() else set())
+    ran = session.scalar(select(Run.id).where(Run.status == "ok").limit(1)) is not None
+    steps = [
+        ("An integration is configured", "under integrations in config.yaml", bool(found)),
+        ("It can be read", "trueup doctor says what is missing", any(each.good_at for each in found)),
+        ("Prices and subscriptions are in the books", "trueup sync NAME", {"prices", "subscriptions"} <= held),
+        ("Invoices are in the books", "trueup sync NAME", "invoices" in held),
+        (
+            "Usage events come in",
+            "by HTTP, from files or by SQL: what they add up to is held against the bill",
+            "usage_events" in held,
+        ),
+        ("The rules have run", "trueup run, or trueup serve", ran),
+    ]
+    return [] if not found or all(done for _, _, done in steps) else steps
+
+
+def _has_events() -> bool:
+    with console().books() as books:
+        return books.execute("SELECT 1 FROM books.usage_events LIMIT 1").fetchone() is not None

@@ -38,6 +38,7 @@ def shown() -> tuple[str, int]:
         signals=report.signals[listed][:LISTED] if listed else (),
         took=lambda span: duration(span) if span is not None else None,
         before=_beside(report.start - timedelta(days=1), name),
+        earlier=_earlier(report, name) if request.args.get("compare") else None,
         after=_beside(report.end, name) if report.end <= now() else None,
         whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
@@ -61,6 +62,16 @@ def of_address() -> tuple[str, Report]:
         report = manager_report.report(session, start, end)
         session.expunge_all()
     return name, report
+
+
+def _earlier(report: Report, name: str) -> Report:
+    """The report of the period before, of the same length."""
+    name = _beside(report.start - timedelta(days=1), name)
+    start, end = manager_report.span(name, agreed.zone(), agreed.year_begins())
+    with operational.reading(console().engine) as session:
+        earlier = manager_report.report(session, start, end)
+        session.expunge_all()
+    return earlier
 
 
 def _beside(day: datetime, name: str) -> str:

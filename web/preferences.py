@@ -1,4 +1,6 @@
-"""What a person sets for this browser: name, colours, row height, single keys. Kept in one cookie, works without JS.
+"""What a person sets for this browser: name, colours, row height, single keys, and that the first steps were read.
+
+Kept in one cookie, works without JS.
 
 The name counts only while nobody has to sign in; afterwards it is that of the account.
 """
@@ -15,7 +17,12 @@ from web.access import caller
 from web.pages import back
 
 COOKIE = "trueup_preferences"
-CHOICES = {"theme": ("auto", "light", "dark"), "density": ("comfortable", "compact"), "keys": ("on", "off")}
+CHOICES = {
+    "theme": ("auto", "light", "dark"),
+    "density": ("comfortable", "compact"),
+    "keys": ("on", "off"),
+    "tour": ("open", "done"),
+}
 YEAR = 365 * 24 * 3600
 
 pages = Blueprint("preferences", __name__)
@@ -28,6 +35,7 @@ class Preferences:
     theme: str = "auto"
     density: str = "comfortable"
     keys: str = "on"
+    tour: str = "open"  # the first steps, shown above the inbox until somebody has read them
     who: str = ""
 
     @property
@@ -45,14 +53,28 @@ def read(values: dict[str, list[str]]) -> Preferences:
 
 def preferences() -> Preferences:
     """The settings of this browser, under the name of whoever is signed in."""
-    chosen = read(parse_qs(request.cookies.get(COOKIE, "")))
-    return replace(chosen, who=caller().name) if caller().person_id else chosen
+    return replace(_kept(), who=caller().name) if caller().person_id else _kept()
 
 
 @pages.post("/preferences")
 def save() -> Response:
     """Keep the form's settings for a year and go back."""
+    return _keep(replace(read(request.form.to_dict(flat=False)), tour=_kept().tour))
+
+
+@pages.post("/preferences/tour")
+def tour() -> Response:
+    """The first steps were read, or are wanted once more."""
+    wanted = read(request.form.to_dict(flat=False)).tour
+    return _keep(replace(_kept(), tour=wanted))
+
+
+def _kept() -> Preferences:
+    return read(parse_qs(request.cookies.get(COOKIE, "")))
+
+
+def _keep(chosen: Preferences) -> Response:
     answer = redirect(back(), 303)
-    kept = urlencode(asdict(read(request.form.to_dict(flat=False))))
+    kept = urlencode(asdict(chosen))
     answer.set_cookie(COOKIE, kept, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
     return answer

@@ -30,10 +30,7 @@ MEANINGS = {
     "after_issue": "The wrong invoice had gone out already.",
     "before_billing": "It was on no invoice yet.",
     "missed": "Somebody else found it first; labelled by trueup scoreboard miss.",
-    "prevented": "Corrections of drafts, verified.",
-    "recovered": "Payments that failed and were made after all, verified.",
-    "returned": "Credit notes and voided invoices, verified.",
-    "written_off": "Waivers on record.",
+    **{name: f"{said[:1].upper()}{said[1:]}." for name, said in MONEY_OF.items()},
     "time_to_detect": "From the end of the first wrong period until it was seen.",
     "time_to_resolve": "From when it was seen until people resolved it.",
 }

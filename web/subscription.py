@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint
+from duckdb import DuckDBPyConnection
+from flask import Blueprint, request
 
 from detector import shares
+from detector.explain_invoice import explain_invoice
 from store import operational
 from web import lookups, places, terms
 from web.console import console, now
 from web.exposure import checked
+from web.invoice_check import InvoiceCheck, invoice_check
 from web.moments import aware, day
 from web.pages import show
 from web.records import named_by, one
@@ -25,6 +28,9 @@ LONGEST = timedelta(days=800)
 
 LANES = 12
 """How many items the course draws; the table below it has them all."""
+
+RATED = 6
+"""How many of the newest invoices are rated again."""
 
 LEGEND = (("trial", "trial"), ("service", "in service"), ("leaving", "cancelled, still in service"),
           ("invoice", "invoiced"))  # fmt: skip
@@ -40,6 +46,7 @@ def shown(id: str) -> tuple[str, int]:
         moves = terms.moves_of(books, row)
         catalogue = terms.catalogue_of(books, row, now())
         invoices, older = lookups.invoices_of(books, "subscription_id", id, places.wanted())
+        rated = _rated(books, invoices) if request.args.get("show") == "rated" else None
     with operational.reading(console().engine) as session:
         ids = {invoice["invoice_id"] for invoice in invoices}
         found = [share for share in shares.of_customer(session, row["customer_id"]) if share.invoices & ids]
@@ -54,8 +61,21 @@ def shown(id: str) -> tuple[str, int]:
         course=course(row, items, invoices, now()),
         invoices=checked(invoices, found),
         older=older,
+        rated=rated,
         named=named_by(entity=id),
     )
+
+
+def _rated(
+    books: DuckDBPyConnection, invoices: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], InvoiceCheck]]:
+    """The newest invoices with every line rated again from the books as they are now; nothing is kept."""
+    newest = [invoice for invoice in invoices if invoice["status"] != "void"][:RATED]
+    dialects = console().warehouse.dialects
+    return [
+        (each, invoice_check(explain_invoice(books, each["invoice_id"], now(), each["integration"], dialects)))
+        for each in newest
+    ]
 
 
 def course(

@@ -35,7 +35,6 @@ def shown() -> tuple[str, int]:
             rules=team.rules(session),
             fields=team.FIELDS,
             hours=hours,
-            looked_back=team.LOOKED_BACK.days,
             address=lambda name: addresses.address(Filter(view="every", assignee=(name,))),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
 from store.people_tables import Person
-from web import addresses, agreed, figures, freshness, moments
+from web import addresses, agreed, figures, freshness, meanings, moments
 from web.console import console, now
 from web.data import written
 from web.icons import icon
@@ -25,7 +25,6 @@ from web.records import outside
 from web.triage import DISMISSALS
 from web.words import SEVERITIES, at_risk, parts, words
 
-SOON = timedelta(hours=24)
 MOST_PEOPLE = 200
 SYSTEMS = {
     "product": "your product",
@@ -69,6 +68,7 @@ def install(app: Flask) -> None:
         stamp=datetime.fromisoformat,
         severity_word=agreed.severity_word,
         severity_meaning=agreed.severity_meaning,
+        due=agreed.due_cell,
     )
     app.jinja_env.globals.update(
         icon=icon,
@@ -88,6 +88,8 @@ def install(app: Flask) -> None:
         systems=SYSTEMS,
         preferences=preferences,
         unfolded=unfolded,
+        means=meanings.means,
+        words_here=meanings.told,
     )
 
 
@@ -107,7 +109,7 @@ def deadline(at: datetime | None) -> Markup:
         return Markup("\u2013")
     if at <= now():
         return Markup("final")
-    urgent = "strong warn" if at - now() <= SOON else "soft"
+    urgent = "strong warn" if at - now() <= agreed.SOON else "soft"
     exactly = moments.instant(at)
     return Markup('<span class="{}" title="{} UTC">{}</span>').format(urgent, exactly, moments.roughly(at, now()))
 

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
-from flask import Blueprint
+from flask import Blueprint, request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
-from detector import derived, usage_budget, usage_labels
+from detector import derived, usage_budget, usage_calendar, usage_labels
 from detector.learned import Learned
 from detector.rules import Rule
 from detector.usage_budget import AtBudget, Standing
+from detector.usage_calendar import BadDays, Said
 from store import operational
-from store.usage_tables import UsageModel
+from store.usage_tables import AnnouncedDays, UsageModel
 from web.charts import Bar, Chart, axis, percent
 from web.console import console, now
-from web.pages import show
+from web.pages import done, refused, show
+from web.preferences import preferences
 
 pages = Blueprint("unusual", __name__)
 
+HERE = "/unusual"
 MODELS = 10
 GAP = Decimal("0.3")
 
 
-@pages.get("/unusual")
+@pages.get(HERE)
 def budget() -> tuple[str, int]:
     """The calibration page for the budget."""
     with operational.reading(console().engine) as session:
         learned = usage_labels.learned(session, now())
         models = list(session.scalars(select(UsageModel).order_by(UsageModel.id.desc()).limit(MODELS)))
+        announced = usage_calendar.standing(session)
     found = standing_now(learned)
     rows = usage_budget.at_budgets(found, learned)
     return show(
@@ -41,7 +48,43 @@ def budget() -> tuple[str, int]:
         in_force=next((model.id for model in models if model.accepted), None),
         segments=usage_budget.segments(learned),
         rules=[rule for rule in console().rules.values() if _reads_scores(rule)],
+        announced=announced,
+        kinds=usage_calendar.KINDS,
+        longest=usage_calendar.LONGEST,
     )
+
+
+@pages.post("/unusual/calendar")
+def announce() -> Response:
+    """Put days into the calendar."""
+    try:
+        first = date.fromisoformat(request.form.get("first_day", ""))
+        last = date.fromisoformat(request.form.get("last_day", "") or str(first))
+    except ValueError:
+        return refused("A day is written like 2026-11-27.", to=HERE)
+    whom = _text("meter_id") or None, _text("customer_id") or None
+    said = Said(_text("name"), request.form.get("kind", ""), first, last, *whom)
+    return _kept("is in", lambda session, who: usage_calendar.announce(session, said, **who))
+
+
+@pages.post("/unusual/calendar/<int:number>/remove")
+def withdraw(number: int) -> Response:
+    """Take days out of the calendar."""
+    return _kept("is out of", lambda session, who: usage_calendar.withdraw(session, number, **who))
+
+
+def _kept(where: str, deed: Callable[[Session, Mapping[str, Any]], AnnouncedDays]) -> Response:
+    """Do it in one transaction and go back to the page."""
+    try:
+        with operational.writing(console().engine) as session:
+            name = deed(session, {"actor": preferences().actor, "now": now()}).name
+    except BadDays as bad:
+        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to=HERE)
+    return done(f"{name} {where} the calendar.", to=HERE)
+
+
+def _text(field: str) -> str:
+    return " ".join(request.form.get(field, "").split())[:100]
 
 
 def standing_now(learned: Learned) -> Standing:

@@ -21,6 +21,7 @@ from web.pages import show
 from web.records import named_by
 from web.sheets import csv_answer
 from web.usage_chart import daily_chart
+from web.words import units
 
 pages = Blueprint("usage", __name__)
 
@@ -159,7 +160,7 @@ def _chart(item: Mapping[str, Any], days: list[dict[str, Any]], start: datetime,
         return None
     by_day = {row["day"]: row["quantity"] for row in days}
     last = max(min(end.date(), now().date()), max(by_day) + timedelta(days=1))  # a day that is not over is no gap
-    return with_gaps(daily_chart(by_day, start.date(), last, item["unit"] or "units"), by_day, start.date(), last)
+    return with_gaps(daily_chart(by_day, start.date(), last, units(item["unit"])), by_day, start.date(), last)
 
 
 def with_gaps(chart: Chart, by_day: Collection[date], start: date, end: date) -> Chart:

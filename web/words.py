@@ -40,6 +40,17 @@ def words(value: str | None) -> str:
     return WORDS.get(value) or value.replace("_", " ").capitalize()
 
 
+def units(unit: str | None) -> str:
+    """What a meter counts, as people say it of many: `request` as `requests`, `GB` as it is; `units` without a word."""
+    if not unit:
+        return "units"
+    if not unit[-1].islower() or unit.endswith("s"):
+        return unit
+    if unit.endswith(("ch", "sh", "x")):
+        return f"{unit}es"
+    return f"{unit[:-1]}ies" if unit.endswith("y") and unit[-2:-1] not in "aeiou" else f"{unit}s"
+
+
 def parts(impact: HasMoney) -> Sequence[tuple[str, Decimal]]:
     """The kinds of money in an impact that are not zero, the largest first."""
     found = [(name, getattr(impact, field)) for field, name in KINDS if getattr(impact, field)]

@@ -1,6 +1,6 @@
 -- proration_guesses: by which other way of counting a prorated amount comes about, where it is not what the price's basis gives.
 -- in: expected_lines, terms, line_places, zone_offsets
--- grain: one row per flat or seat line for a part of a period whose amount is another way's
+-- grain: one row per flat or seat line for a part of a period whose amount is not what its share comes to
 -- columns:
 --   line_no INTEGER             the line's number in live_lines
 --   full_start TIMESTAMP        the full billing period that it is a part of
@@ -8,7 +8,7 @@
 --   expected DECIMAL(18,4)      the part of the billed number's charge that is due, below zero for a credit
 --   billed DECIMAL(18,4)        the line's amount, before discount
 --   basis VARCHAR               second or day: what the price says
---   way VARCHAR                 what was counted instead, in words
+--   way VARCHAR                 what was counted instead, in words; NULL: no way of counting gives the amount
 -- A line that is right in its integration's dialect, or by the plain reading of its basis, has no row. Nor has a line of a
 -- full charge that is not said to be prorated: its period is what differs.
 CREATE OR REPLACE TEMP TABLE proration_guesses AS
@@ -57,7 +57,7 @@ WITH off AS (
     FROM ways
     WHERE guess.part >= 0 AND guess.whole > 0
 )
-SELECT line_no, full_start, full_end, CAST(expected AS DECIMAL(18, 4)) AS expected, amount AS billed, basis, guess.way AS way
-FROM rated
-WHERE abs(other - amount) <= minor_unit(exponent)
-QUALIFY row_number() OVER (PARTITION BY line_no ORDER BY abs(other - amount), guess.no) = 1;
+SELECT line_no, full_start, full_end, CAST(expected AS DECIMAL(18, 4)) AS expected, amount AS billed, basis,
+    CASE WHEN fits THEN guess.way END AS way
+FROM (SELECT *, abs(other - amount) <= minor_unit(exponent) AS fits FROM rated)
+QUALIFY row_number() OVER (PARTITION BY line_no ORDER BY fits DESC, abs(other - amount), guess.no) = 1;

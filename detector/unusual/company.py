@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from detector.learned import Learned, Verdict
+from detector.learned import Announced, Learned, Verdict
 from detector.unusual import cells, pool, reading
 from detector.unusual import model as models
 from detector.unusual.examine import Model
@@ -54,16 +54,32 @@ def series(con: duckdb.DuckDBPyConnection, which: str) -> Rows:
 
 
 def known_changes(con: duckdb.DuckDBPyConnection, learned: Learned) -> EventRows:
-    """The changes that the books know, and those that people called planned: the level begins anew there."""
-    found = con.execute("SELECT series, kind, day FROM usage_changes ORDER BY day, series, kind").fetchall()
+    """The changes that the books know, those that people called planned (the level begins anew), and their calendar."""
+    books = con.execute("SELECT series, kind, day FROM usage_changes ORDER BY day, series, kind").fetchall()
+    found = [(series, kind, _seconds(day), -1) for series, kind, day in books]
     found += [
-        (label.series, "plan_change", label.first_day) for label in learned.labels if label.verdict is Verdict.PLANNED
+        (label.series, "plan_change", _seconds(label.first_day), -1)
+        for label in learned.labels
+        if label.verdict is Verdict.PLANNED
     ]
-    names, kinds, days = zip(*found, strict=True) if found else ((), (), ())
-    seconds = np.array([_seconds(day) for day in days], dtype=np.int64)
+    for days in learned.announced:
+        kind = "outage" if days.is_outage else "planned"
+        found += [(name, kind, _seconds(days.first_day), _seconds(days.last_day)) for name in _named(con, days)]
+    names, kinds, begins, ends = zip(*found, strict=True) if found else ((), (), (), ())
     return EventRows(
-        np.array(names, dtype=object), np.array(kinds, dtype=object), seconds, np.full(len(seconds), -1, dtype=np.int64)
+        np.array(names, dtype=object), np.array(kinds, dtype=object),
+        np.array(begins, dtype=np.int64), np.array(ends, dtype=np.int64),
+    )  # fmt: skip
+
+
+def _named(con: duckdb.DuckDBPyConnection, days: Announced) -> list[str]:
+    """The series that announced days concern: a customer's own, or all, the totals with them."""
+    found = con.execute(
+        "SELECT DISTINCT series FROM usage_series WHERE ($meter IS NULL OR meter_id = $meter)"
+        " AND ($customer IS NULL OR customer_id = $customer) ORDER BY series",
+        {"meter": days.meter_id, "customer": days.customer_id},
     )
+    return [name for (name,) in found.fetchall()]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from detector.unusual.windows import Bools, Ints
 
-KINDS = ("plan_change", "contract_end", "start", "planned")
-NO_CHANGE, PLAN_CHANGE, CONTRACT_END, START, PLANNED = range(5)
+KINDS = ("plan_change", "contract_end", "start", "planned", "outage")
+NO_CHANGE, PLAN_CHANGE, CONTRACT_END, START, PLANNED, OUTAGE = range(6)
 TOLD = {PLAN_CHANGE: "plan change", CONTRACT_END: "contract end", START: "start", PLANNED: "planned change"}
 
 Rows = NDArray[np.int32]
@@ -18,7 +18,7 @@ Rows = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Changes:
-    """Known changes, one per entry: the row of the series, the kind (1 to 4), first and last step."""
+    """Known changes, one per entry: the row of the series, the kind (1 to 5), first and last step."""
 
     row: Rows
     kind: Rows
@@ -71,13 +71,18 @@ class Standing:
     """The latest change, 0 for none."""
     ended: Bools
     """A contract end has passed, and no start since."""
+    out: Bools
+    """In a known outage, from its first step to its last."""
 
 
 def standing(changes: Changes, first: Rows, steps: int) -> Standing:
-    """Lay changes out over cells. A planned time has two: its first step and the step after its last."""
+    """Lay changes out over cells. A planned time, or an outage, has two: its first step and the step after its last."""
     anchor = np.repeat(np.minimum(first, steps)[:, None], steps, axis=1).astype(np.int32)
     kind = np.zeros_like(anchor)
     ended = np.zeros(anchor.shape, dtype=bool)
+    out = np.zeros(anchor.shape, dtype=bool)
+    for row, begin, end in _outages(changes):
+        out[row, max(begin, 0) : max(end + 1, 0)] = True
     for step, row, which in _in_order(changes):
         if step >= steps:
             continue
@@ -86,13 +91,20 @@ def standing(changes: Changes, first: Rows, steps: int) -> Standing:
         kind[row, begin:] = which
         if which in (CONTRACT_END, START, PLAN_CHANGE):
             ended[row, begin:] = which == CONTRACT_END
-    return Standing(anchor, kind, ended)
+    return Standing(anchor, kind, ended, out)
 
 
 def _in_order(changes: Changes) -> list[tuple[int, int, int]]:
     entries = list(
         zip(changes.first.tolist(), changes.row.tolist(), changes.kind.tolist(), changes.last.tolist(), strict=True)
     )
-    begins = [(first, row, kind) for first, row, kind, _ in entries]
-    over = [(last + 1, row, kind) for first, row, kind, last in entries if kind == PLANNED and last >= first]
+    begins = [(first, row, PLANNED if kind == OUTAGE else kind) for first, row, kind, _ in entries]
+    over = [(last + 1, row, PLANNED) for first, row, kind, last in entries if kind >= PLANNED and last >= first]
     return sorted(begins + over)
+
+
+def _outages(changes: Changes) -> list[tuple[int, int, int]]:
+    """Row, first and last step of each known outage; one without an end is of one step."""
+    chosen = changes.kind == OUTAGE
+    last = np.maximum(changes.first, changes.last)[chosen]
+    return list(zip(changes.row[chosen].tolist(), changes.first[chosen].tolist(), last.tolist(), strict=True))

@@ -87,7 +87,7 @@ def expect(block: Block) -> Expected:
     steps = values.shape[1]
     stands = standing(block.changes, block.first, steps)
     age = (np.arange(steps, dtype=np.int32)[None, :] - block.first[:, None]).astype(np.int32)
-    present = ~np.isnan(values)
+    present = ~np.isnan(values) & ~(stands.out & ~(values > 0))
     used = present & (values > 0)
     active = Sums(np.where(age >= 0, used, np.nan).astype(np.float32)).mean(4 * cadence.season, 1)
     whole = np.logical_and.accumulate(~present | (np.mod(values, 1) == 0), axis=1)

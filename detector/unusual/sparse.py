@@ -22,7 +22,7 @@ def silence(block: Block, found: Expected) -> dict[str, Floats]:
     count = np.sum(~np.isnan(weeks), axis=-1)
     general = np.where(np.isnan(found.active), 0.5, found.active)
     chance = (same + general * 2) / (count + 2)
-    quiet = (found.age >= 1) & ~used & ~found.standing.ended
+    quiet = (found.age >= 1) & ~used & ~found.standing.ended & ~found.standing.out
     cost = np.where(quiet, -np.log10(np.clip(1 - chance, 0.02, 1)), 0)
     run = _run(cost, quiet)
     return {

@@ -6,6 +6,7 @@ decimal texts in major units where the site has them (`*_in_decimal`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from integrations.objects import Object, Row, Rows, entries, known, merged, needed
@@ -18,7 +19,6 @@ _MODEL = {
     "tiered": "graduated",
     "volume": "volume",
     "stairstep": "volume",  # a tier's price is for all units together
-    "package": "package",
 }
 _UNIT = {"day": "P{}D", "week": "P{}W", "month": "P{}M", "year": "P{}Y"}
 _STATUS = {"active": "active"}
@@ -100,8 +100,11 @@ def _plan(item_price: Object, row: Row) -> Row:
 
 
 def _charged(row: Row, item_price: Object, model: str, code: str) -> Rows:
+    stated = entries(item_price.get("tiers"))
+    if model in {"tiered", "volume"} and any(each.get("pricing_type") == "package" for each in stated):
+        return {"prices": [row | _packages(stated, code)]}
     if model in {"tiered", "volume", "stairstep"}:
-        tiers = [_tier(row, n, each, code, model) for n, each in enumerate(entries(item_price.get("tiers")), start=1)]
+        tiers = [_tier(row, n, each, code, model) for n, each in enumerate(stated, start=1)]
         if not tiers:
             raise UnreadableError("its tiers are not stated")
         return {"prices": [row], "price_tiers": tiers}
@@ -110,15 +113,22 @@ def _charged(row: Row, item_price: Object, model: str, code: str) -> Rows:
         raise UnreadableError("its price is not stated")
     if model == "flat_fee":
         return {"prices": [row | {"flat_amount": each}]}
-    size = {"package_size": units(item_price, "package_size")} if model == "package" else {}
-    if size and not size["package_size"]:
-        raise UnreadableError("its package size is not stated")
-    return {"prices": [row | {"unit_amount": each, **size}]}
+    return {"prices": [row | {"unit_amount": each}]}
+
+
+def _packages(tiers: Sequence[Object], code: str) -> Row:
+    """The columns of a price by packages: Chargebee states their size with the tier. Raises UnreadableError."""
+    size, each = units(tiers[0], "package_size"), amount(tiers[0], "price", code)
+    if len(tiers) > 1:
+        raise UnreadableError("its tiers are of packages, which the books hold only of one tier")
+    if not size or each is None:
+        raise UnreadableError("its package size or price is not stated")
+    return {"model": "package", "package_size": size, "unit_amount": each}
 
 
 def _tier(row: Row, number: int, tier: Object, code: str, model: str) -> Row:
     each = amount(tier, "price", code)
-    flat = model == "stairstep"
+    flat = model == "stairstep" or tier.get("pricing_type") == "flat_fee"
     return {
         "price_id": row["price_id"],
         "tier": number,

@@ -42,6 +42,11 @@ class ChargebeeWrites:
         """Every verb that there is a request for."""
         return frozenset(REQUESTS)
 
+    @property
+    def keyed(self) -> bool:
+        """How long Chargebee remembers a key is not known, so it is not relied on."""
+        return False
+
     def request(self, deed: Deed) -> Request:
         """The request that the deed is. Raises ValueError for a verb that Chargebee has nothing for."""
         if deed.verb not in REQUESTS:

@@ -33,6 +33,11 @@ class LagoWrites:
         """Every verb that there is a request for."""
         return frozenset(REQUESTS)
 
+    @property
+    def keyed(self) -> bool:
+        """Lago knows no keys."""
+        return False
+
     def request(self, deed: Deed) -> Request:
         """The request that the deed is. Raises ValueError for a verb that Lago has nothing for."""
         if deed.verb not in REQUESTS:

@@ -106,7 +106,7 @@ def _lines(line: Object, invoice: Object, price_ids: Mapping[str, str]) -> list[
         "period_start": started if item_id or usage else None,
         "period_end": ended if item_id or usage else None,
         "raw_quantity": maybe(quantity, counted) if usage else None,
-        "quantity": None if ours else maybe(quantity, counted),
+        "quantity": maybe(quantity, nested(line, "metadata", "trueup_quantity") if ours else counted),
         "unit_amount": price(stated.get("amount")) if kind in {"unit", "package"} else None,
         "amount": _of(line, "amount"),
         "discount_amount": _of(line, "discountsTotal"),

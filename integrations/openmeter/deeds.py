@@ -40,7 +40,7 @@ def _charge_next(deed: Deed) -> Request:
 
 def _line(about: Mapping[str, Any]) -> dict[str, Any]:
     """A flat amount of its own period. Its metadata says in the books' words what it is."""
-    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"]}
+    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"], "trueup_quantity": about.get("quantity")}
     return {
         "name": str(about["memo"])[:256],
         "period": {"from": about["start"], "to": about["end"]},
@@ -56,7 +56,8 @@ def _void(deed: Deed) -> Request:
 
 
 def _cancel(deed: Deed) -> Request:
-    return Request("post", f"v1/subscriptions/{_part(deed.id)}/cancel", {"timing": "immediate"})
+    """At once, as long as no other time is said."""
+    return Request("post", f"v1/subscriptions/{_part(deed.id)}/cancel", {})
 
 
 def _ingest(deed: Deed) -> Request:

@@ -23,8 +23,14 @@ from integrations.writing import Deed, Preview, Receipt, Request
 
 TABLES: Mapping[str, str] = {"invoice": "invoices", "subscription": "subscriptions", "customer": "customers"}
 
-KEPT = ("description", "metadata", "supplier", "customer", "workflow")
-"""What of a draft is sent back as it is."""
+KEPT = ("description", "metadata")
+"""What of a draft is sent back as it is, beside what follows."""
+
+PARTY = ("key", "name", "taxId", "addresses")
+"""What is sent back of who invoices, and who is invoiced."""
+
+INVOICING = ("autoAdvance", "draftPeriod", "dueAfter", "subscriptionEndProrationMode", "defaultTaxConfig")
+"""What is sent back of how the draft becomes final."""
 
 LINE = ("id", "name", "description", "metadata", "taxConfig", "period", "invoiceAt", "rateCard", "price", "featureKey")
 """What of a line is sent back as it is."""
@@ -40,6 +46,11 @@ class OpenMeterWrites:
     def can(self) -> frozenset[str]:
         """Every verb that there is a request for."""
         return frozenset(REQUESTS)
+
+    @property
+    def keyed(self) -> bool:
+        """OpenMeter knows no keys."""
+        return False
 
     def request(self, deed: Deed) -> Request:
         """The request that the deed is. Raises ValueError for a verb that OpenMeter has nothing for."""
@@ -150,14 +161,21 @@ SHOWS: Mapping[str, Mapping[str, object]] = {
 
 def _changed(invoice: Object, change: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The whole of a draft as it is sent back, with a change; lines that are new carry the key."""
-    body = {name: invoice[name] for name in KEPT if invoice.get(name) is not None}
-    advance = nested(change, "workflow", "workflow", "invoicing", "autoAdvance")
-    inner = dict(nested(body, "workflow", "workflow") or {})
-    if advance is not None:
-        inner["invoicing"] = {**(inner.get("invoicing") or {}), "autoAdvance": advance}
-    lines = [{name: line[name] for name in LINE if line.get(name) is not None} for line in _lines(invoice)]
+    invoicing = _only(nested(invoice, "workflow", "workflow", "invoicing"), INVOICING)
+    payment = nested(invoice, "workflow", "workflow", "payment") or {}
+    changed = nested(change, "workflow", "workflow", "invoicing") or {}
     new = [_with_key(each, key) for each in change.get("lines", ())]
-    return {**body, "workflow": {"workflow": inner}, "lines": [*lines, *new]}
+    return {
+        **_only(invoice, KEPT),
+        "supplier": _only(invoice.get("supplier"), PARTY),
+        "customer": _only(invoice.get("customer"), PARTY),
+        "workflow": {"workflow": {"invoicing": {**invoicing, **changed}, "payment": payment}},
+        "lines": [*(_only(line, LINE) for line in _lines(invoice)), *new],
+    }
+
+
+def _only(thing: Object | None, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: thing[name] for name in names if thing and thing.get(name) is not None}
 
 
 def _with_key(line: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -122,6 +122,11 @@ class Api:
         found: Object = json.loads(answer.body, parse_float=Decimal)
         return found
 
+    def credit_preview(self, params: Mapping[str, object]) -> Object:
+        """The credit note that would be made, which is not. Raises SourceError."""
+        found: Object = self._get("credit_notes/preview", params)[0]
+        return found
+
     def _refused(self, path: str, error: stripe.StripeError) -> SourceError:
         """Only an answer below 500 that is no conflict says that nothing was done."""
         if isinstance(error, stripe.APIConnectionError) or (error.http_status or 500) >= 500:

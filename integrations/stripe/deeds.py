@@ -122,7 +122,11 @@ def _charge_next(deed: Deed) -> Request:
 
 def _invoice_item(about: Mapping[str, Any]) -> dict[str, Any]:
     """Its metadata says in the books' words what it is, see `metadata.STATED`."""
-    stated = {"trueup_kind": "adjustment", "trueup_item_id": about["item"], "trueup_quantity": "null"}
+    stated = {
+        "trueup_kind": "adjustment",
+        "trueup_item_id": about["item"],
+        "trueup_quantity": about.get("quantity") or "null",
+    }
     return {
         "customer": about["customer"],
         "amount": in_minor(about["amount"], about["currency"]),

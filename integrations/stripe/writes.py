@@ -43,6 +43,11 @@ class StripeWrites:
         return frozenset(REQUESTS)
 
     @property
+    def keyed(self) -> bool:
+        """Stripe does."""
+        return True
+
+    @property
     def _api(self) -> Api:
         return self.reader.api
 
@@ -74,7 +79,9 @@ class StripeWrites:
             return {**row, **_discounts(found[0].get("discount"))}
         if type == "invoice" and row["status"] == "draft":
             code = str(row["currency"])
-            return {**row, **{f"line:{line['id']}": money(line.get("amount"), code) for line in self._lines(id)}}
+            held = found[0].get("lines")
+            lines = self._lines(id) if nested(held, "has_more") else entries(held)
+            return {**row, **{f"line:{line['id']}": money(line.get("amount"), code) for line in lines}}
         return row
 
     def seen(self, deed: Deed, key: str) -> Receipt | None:
@@ -103,10 +110,13 @@ class StripeWrites:
 
     def preview(self, deed: Deed) -> Preview | None:
         """For another number or price of an item: the subscription's next invoice by Stripe's own preview, as far as
-        Stripe knows its usage by now; None for other deeds. Raises SourceError.
+        Stripe knows its usage by now; for a credit what it takes off, or leaves to the customer; None for other deeds.
+        Raises SourceError.
 
-        Source: docs.stripe.com/api/invoices/create_preview.
+        Sources: docs.stripe.com/api/invoices/create_preview, docs.stripe.com/api/credit_notes/preview.
         """
+        if deed.verb == "credit":
+            return self._credit_preview(deed)
         if deed.verb not in PREVIEWED:
             return None
         change = {name: self.request(deed).params[name] for name in ("items", "proration_behavior")}
@@ -115,6 +125,16 @@ class StripeWrites:
         code = str(currency(now.get("currency")))
         before, after = (money(each.get("total"), code) for each in (now, then))
         return Preview("the next invoice", before, after, code)
+
+    def _credit_preview(self, deed: Deed) -> Preview:
+        note = self._api.credit_preview(self.request(deed).params)
+        code = str(currency(note.get("currency")))
+        if deed.about["paid"]:
+            after = money(note.get("post_payment_amount"), code)
+            return Preview("the customer's credit from it, with its tax", money(0, code), after, code)
+        found = self._api.get("invoices", deed.id)
+        due = money(found[0].get("amount_remaining") if found else 0, code)
+        return Preview("what is due of the invoice", due, due - money(note.get("pre_payment_amount"), code), code)
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it, once per key. Raises UnclearError, and SourceError when Stripe certainly did not do it."""

@@ -6,8 +6,9 @@ becomes what. Written from Zuora's published descriptions and never run against 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from integrations import walk
@@ -16,6 +17,10 @@ from integrations.http import Client
 from integrations.http_limits import Pace, Rate
 from integrations.http_retry import Retry
 from integrations.json_api import connection
+from integrations.objects import Object
+from integrations.pages import Page
+from integrations.webhooks import Delivery, Headers
+from integrations.zuora import callouts
 from integrations.zuora.oauth import Tenant
 from integrations.zuora.reader import PAGE_SIZE, RECORDS, Lists
 from integrations.zuora.writes import ZuoraWrites
@@ -45,7 +50,8 @@ CAPABILITIES = Capabilities(
     dialect="zuora",
     hold=Hold.PRE_CONFIGURED,
     writes=("void_invoice", "credit_note", "cancel_subscription", "pause_collection", "retry_payment"),
-    settings=("client_id", "timezone"),
+    settings=("client_id", "timezone", "webhook_password_env"),
+    receives=True,
     rereads=tuple(RECORDS),
 )
 """What Zuora can do; `trueup integrations` shows it."""
@@ -56,11 +62,20 @@ class Zuora(walk.Walking):
     """One configured Zuora tenant."""
 
     lists: Lists = field(repr=False)
+    webhook_password: str | None = field(default=None, repr=False)
 
     @property
     def writes(self) -> ZuoraWrites:
         """The writing side of the tenant; whether it may be used is for others to say."""
         return ZuoraWrites(self.lists)
+
+    def proven(self, body: bytes, headers: Headers, now: datetime) -> Delivery:
+        """The callout, when it brings the password: Zuora signs nothing, so nothing in it counts."""
+        return callouts.proven(body, headers, self.webhook_password, now)
+
+    def receive(self, told: Sequence[Object]) -> Iterator[Page]:
+        """The current rows of the records that the callouts name."""
+        return self.told_pages(told, callouts.about)
 
 
 def from_config(
@@ -74,8 +89,9 @@ def from_config(
     """The integration from its part of the configuration.
 
     Settings: `client_id` and, as `api_key`, the secret of an OAuth client that may read; `base_url`, where the tenant
-    is not in US Cloud 2; `timezone`, the tenant's, in which its days begin. At most 20 requests a second: Zuora allows
-    a tenant 50,000 a minute, for all that it does. Raises ValueError naming a setting that is missing or wrong.
+    is not in US Cloud 2; `timezone`, the tenant's, in which its days begin; `webhook_password`, which callouts bring.
+    At most 20 requests a second: Zuora allows a tenant 50,000 a minute, for all that it does. Raises ValueError naming
+    a setting that is missing or wrong.
     """
     secret, base_url, per_second = connection(name, settings, DEFAULT_URL)
     client_id, timezone = settings.get("client_id"), str(settings.get("timezone") or "UTC")
@@ -86,4 +102,6 @@ def from_config(
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"integrations.{name}.timezone is {timezone!r}; it must be an IANA name.") from error
     client = Client({"each": Rate(per_second or 20.0, burst=per_second or 20.0)}, retry, pace=pace)
-    return Zuora(name, Lists(Tenant(client, base_url, str(client_id), secret), zone, page_size))
+    password = settings.get("webhook_password")
+    lists = Lists(Tenant(client, base_url, str(client_id), secret), zone, page_size)
+    return Zuora(name, lists, None if password is None else str(password))

@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.signal_content import digits
 from integrations.writing import Deed
-from remediation.actions.correct_draft import NOT_BY_AMOUNT
+from remediation.actions.correct_draft import NOT_BY_AMOUNT, units_of
 from remediation.actions.sync_subscription import LIVE
 from remediation.case import Case, Row
 from remediation.plans import Plan, text
@@ -45,6 +45,7 @@ def plan(case: Case) -> Iterator[Plan]:
             "customer": row["customer_id"],
             "subscription": live(case, line["subscription_id"]),
             "item": line["item_id"],
+            "quantity": units_of(finding),
             "price": line["price_id"],
             "start": text(start),
             "end": text(end),

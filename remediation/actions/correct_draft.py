@@ -10,6 +10,7 @@ from detector.signal_content import digits
 from integrations.writing import Deed
 from remediation.case import Case, Row, net
 from remediation.plans import Plan, columns, text
+from store.operational_tables import StoredFinding
 
 PHASE = "downstream"
 NEEDS = ("adjust", "add", "drop")
@@ -33,6 +34,8 @@ def plan(case: Case) -> Iterator[Plan]:
         if line is None or row is None or row["status"] != "draft" or not amount:
             continue
         start, end = line["period_start"] or row["period_start"], line["period_end"] or row["period_end"]
+        if any(each.startswith("reported_usage:") for each in finding.records or ()):
+            continue  # what is wrong is a record of usage, and stays wrong whatever the line says: see correct_usage
         verb = verb_for(case, line, amount)
         if finding.currency != row["currency"] or start is None or end is None or verb is None:
             continue
@@ -41,6 +44,7 @@ def plan(case: Case) -> Iterator[Plan]:
             "currency": row["currency"],
             "customer": row["customer_id"],
             "item": line["item_id"],
+            "quantity": units_of(finding),
             "subscription": line["subscription_id"],
             "price": line["price_id"],
             "line": line["line_id"],
@@ -71,6 +75,14 @@ def plan(case: Case) -> Iterator[Plan]:
             currency=row["currency"],
             amount=abs(amount),
         )
+
+
+def units_of(finding: StoredFinding) -> str | None:
+    """The units that a finding says are missing, or too many, where it is about units; as a quantity of the line."""
+    said = finding.evidence
+    if said.get("metered") is None or said.get("recorded") is None:
+        return None
+    return digits(Decimal(str(said["metered"])) - Decimal(str(said["recorded"])))
 
 
 def verb_for(case: Case, line: Row, amount: Decimal) -> str | None:

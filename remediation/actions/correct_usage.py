@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from detector.signal_content import digits
 from integrations.writing import Deed
+from remediation.actions.correct_draft import units_of
 from remediation.actions.resend_usage import OLDEST
 from remediation.case import Case, Row
 from remediation.plans import Plan, text
@@ -32,7 +33,7 @@ def plan(case: Case) -> Iterator[Plan]:
     for finding in case.findings:
         item, meter = case.items.get(finding.subject_id), case.meters.get(str(finding.evidence.get("meter_id")))
         subscription = case.subscriptions.get(item["subscription_id"]) if item else None
-        delta = _missing(finding)
+        delta = Decimal(units_of(finding) or 0)
         if item is None or meter is None or subscription is None or meter["aggregation"] != "sum" or not delta:
             continue
         at = _instant(case, finding)
@@ -82,13 +83,6 @@ def _verb(case: Case, delta: Decimal, property: str | None) -> str | None:
 
 def _field(property: str) -> str:
     return property.removeprefix("$.")
-
-
-def _missing(finding: StoredFinding) -> Decimal:
-    said = finding.evidence
-    if said.get("metered") is None or said.get("recorded") is None:
-        return Decimal(0)
-    return Decimal(str(said["metered"])) - Decimal(str(said["recorded"]))
 
 
 def _instant(case: Case, finding: StoredFinding) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from remediation.advisor.facts import Facts
-from remediation.advisor.grounding import sentences, unsupported
+from remediation.advisor.grounding import SUPPOSED, sentences, unsupported
 from remediation.plans import PHASES
 
 _CITATION = re.compile(r"\s*\[([^\[\]\s]{1,160})\]")
@@ -50,10 +50,11 @@ class Sentence:
 
     text: str
     cites: tuple[str, ...]
+    supposed: bool = False  # it follows from terms that somebody only supposed
 
     def as_json(self) -> dict[str, Any]:
         """The sentence as an exchange keeps it."""
-        return {"text": self.text, "cites": list(self.cites)}
+        return {"text": self.text, "cites": list(self.cites), **({"supposed": True} if self.supposed else {})}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class Checked:
         for sentence in sentences(text):
             why = unsupported(sentence, cites, facts.evidence)
             if why is None:
-                added.append(Sentence(facts.mask.show(sentence), tuple(cites)))
+                supposed = any(SUPPOSED in facts.evidence[cite] for cite in cites)
+                added.append(Sentence(facts.mask.show(sentence), tuple(cites), supposed))
             else:
                 self.dropped.append(Dropped(facts.mask.show(sentence), why))
         kept += added

@@ -87,7 +87,7 @@ def respond(remedy: Remedy, model: Model, exchange_id: int, tell: Tell = lambda 
             return exchanges.end(session, exchange.id, status="failed", reason=str(error))
     if begun.status == "answered":
         for each in (begun.answer or {}).get("explanation", ()):
-            tell(Sentence(each["text"], tuple(each["cites"])))
+            tell(Sentence(each["text"], tuple(each["cites"]), bool(each.get("supposed"))))
         return begun
     return _answered(remedy, exchange, talk, advice, told, tell)
 
@@ -136,6 +136,9 @@ def _answered(remedy: Remedy, exchange: Exchange, talk: Talk, advice: Advice, to
             _chat(remedy, exchange.id, talk, Toolbox(remedy, advice, told), answer, tell)
     except ModelError as error:
         status, reason = "failed", str(error)
+    except BaseException as error:  # whatever breaks it off, what it did not use of the budget is free again
+        _broken_off(remedy, exchange, talk, error)
+        raise
     with operational.writing(remedy.setting.engine) as session:
         return exchanges.end(
             session, exchange.id, status=status, reason=reason, answer=answer.as_json(), replies=talk.replies,
@@ -143,6 +146,15 @@ def _answered(remedy: Remedy, exchange: Exchange, talk: Talk, advice: Advice, to
             cost=talk.model.endpoint.cost(talk.tokens_in, talk.tokens_out),
             milliseconds=round((perf_counter() - began) * 1000),
         )  # fmt: skip
+
+
+def _broken_off(remedy: Remedy, exchange: Exchange, talk: Talk, error: BaseException) -> None:
+    """Keep that an exchange was broken off, and what it cost until then."""
+    why = f"it was broken off: {type(error).__name__}"
+    with operational.writing(remedy.setting.engine) as session:
+        exchanges.end(session, exchange.id, status="failed", reason=why, replies=talk.replies,
+                      tokens=(talk.tokens_in, talk.tokens_out),
+                      cost=talk.model.endpoint.cost(talk.tokens_in, talk.tokens_out))  # fmt: skip
 
 
 def _opinion(talk: Talk, told: Facts) -> Checked:

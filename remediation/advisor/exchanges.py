@@ -6,7 +6,7 @@ The budget of a day (UTC) is held by reserving, before anything is sent, the mos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,9 @@ HISTORY = 4
 """Earlier questions with their answers that a new one is sent with."""
 
 SHOWN = 50
+
+GIVEN_UP = timedelta(hours=2)
+"""After this an exchange that still answers is taken for one whose process is gone."""
 
 
 class OverBudgetError(RuntimeError):
@@ -73,9 +76,13 @@ def before(session: Session, exchange: Exchange) -> list[Exchange]:
 
 
 def spent(session: Session, now: datetime, currency: str) -> Decimal:
-    """What the exchanges of this UTC day cost, with what those under way can cost at most."""
+    """What the exchanges of this UTC day cost, with what those under way can cost at most.
+
+    One whose process was killed ends with nothing said: after GIVEN_UP it holds back nothing any more.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     query = select(Exchange.cost).where(Exchange.asked_at >= midnight, Exchange.currency == currency)
+    query = query.where((Exchange.status != "answering") | (Exchange.asked_at > now - GIVEN_UP))
     return sum((cost for cost in session.scalars(query) if cost is not None), Decimal(0))
 
 
@@ -115,9 +122,11 @@ def say(session: Session, id: int, answer: dict[str, Any]) -> None:
 
 
 def fail(engine: Engine, id: int, reason: str) -> None:
-    """Say that an exchange came to nothing, for a reason that is none of the model's."""
+    """Say that an exchange came to nothing, for a reason that is none of the model's; what it cost stays counted."""
     with operational.writing(engine) as session:
-        end(session, id, status="failed", reason=reason)
+        row = session.get_one(Exchange, id, with_for_update=True)
+        if row.status not in ("answered", "failed"):
+            end(session, id, status="failed", reason=reason)
 
 
 def end(

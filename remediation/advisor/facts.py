@@ -125,7 +125,7 @@ def _evidence(advice: Advice, mask: Mask) -> Iterator[tuple[str, str]]:
         what = change.what if not change.what.startswith("a load failed") else "a load failed"
         yield f"change:{place}", f"{plain(change.record, mask)}: {what} at {instant(change.at)}"
     for place, step in enumerate(advice.steps, 1):
-        yield (step.action.label if step.action else f"step:{place}"), _step(step)
+        yield (step.action.label if step.action else f"step:{place}"), _step(step, mask)
 
 
 def _entity_id(entity: SignalEntity, mask: Mask) -> str:
@@ -139,8 +139,22 @@ def _entity(entity: SignalEntity, mask: Mask) -> str:
     return "; ".join(parts)
 
 
-def _step(step: Step) -> str:
-    parts = [step.phase.replace("_", " "), step.change, f"afterwards: {step.outcome}"]
+def _named(step: Step) -> list[str]:
+    """Every text of a record that an action's words may hold, the longest first."""
+    if step.action is None:
+        return []
+    said = [step.action.object_id.partition("#")[0], step.action.object_id, step.action.customer_id or ""]
+    for deed in step.action.plan["deeds"]:
+        said += [deed["id"], *(value for value in deed["about"].values() if isinstance(value, str))]
+    return sorted({each for each in said if each and not _PLAIN.fullmatch(each)}, key=lambda each: (-len(each), each))
+
+
+def _step(step: Step, mask: Mask) -> str:
+    """A step in code's words; what a record calls itself in them is a token, unless it is a plain id."""
+    change, outcome = step.change, step.outcome
+    for named in _named(step):
+        change, outcome = (text.replace(named, plain(named, mask)) for text in (change, outcome))
+    parts = [step.phase.replace("_", " "), change, f"afterwards: {outcome}"]
     if step.action is not None:
         parts += [f"status {step.action.status}", "can be undone" if step.reversible else "cannot be undone"]
         parts += [f"moves {step.money}"] if step.money else []

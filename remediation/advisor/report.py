@@ -77,4 +77,5 @@ def sentence_text(sentence: Sentence) -> str:
 
 
 def _told(sentence: Mapping[str, Any]) -> str:
-    return f"{printable(sentence['text'])} {''.join(f'[{printable(id)}]' for id in sentence['cites'])}"
+    label = "what if: " if sentence.get("supposed") else ""
+    return f"{label}{printable(sentence['text'])} {''.join(f'[{printable(id)}]' for id in sentence['cites'])}"

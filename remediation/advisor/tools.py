@@ -26,7 +26,8 @@ from detector.similar import similar
 from detector.what_if import what_if
 from remediation.advice import Advice
 from remediation.advisor.answers import ordered
-from remediation.advisor.facts import Facts, plain, row_shown
+from remediation.advisor.facts import Facts, named_in, plain, row_shown
+from remediation.advisor.grounding import SUPPOSED
 from remediation.remedy import Remedy
 from store import operational
 from store.operational_tables import Signal
@@ -128,6 +129,7 @@ class Toolbox:
             return json.dumps({"error": f"{name}: {error.errors()[0]['msg']}"})
         except (UnknownRecordError, BadSettingError, ValueError) as error:
             return json.dumps({"error": self.facts.mask.hide(str(error))[:400]})
+        self.facts.mask.know(named_in(self.remedy.setting.warehouse, shows))
         id = f"tool:{len(self.evidence) + 1}"
         self.evidence[id] = self.facts.mask.hide(shows)[:LETTERS]
         return json.dumps({"id": id, "shows": self.evidence[id]}, ensure_ascii=False)
@@ -183,10 +185,11 @@ def _what_if(box: Toolbox, asked: WhatIf) -> str:
     line, setting, other = box.of_signal("invoice_line", asked.line_id), box.remedy.setting, other_terms(asked.settings)
     with closing(box.books()) as con:
         found = what_if(con, line, setting.clock(), other, box.advice.signal.integration, setting.warehouse.dialects)
+    settings = ", ".join(f"{name} = {plain(value, box.facts.mask)}" for name, value in sorted(asked.settings.items()))
     currency = found.unchanged.line.currency
     sides = [f"{name}: {_expected(side)}" for name, side in (("as it is", found.unchanged), ("what if", found.changed))]
     change = f"the change makes {money(found.difference, currency)} {currency}" if found.difference is not None else ""
-    return f"invoice_line:{line}: {'; '.join([*sides, change])}"
+    return f"invoice_line:{line} {SUPPOSED} {settings}: {'; '.join([*sides, change])}"
 
 
 def _similar(box: Toolbox, asked: SimilarSignals) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
 
 from detector import arrivals, deliveries
 from detector.cycle import Setting
@@ -148,6 +149,24 @@ def test_a_vendor_that_does_not_answer_is_asked_later_until_it_is_given_up_and_r
         assert deliveries.retry(session, "acme", home.now) == 1
     home.work()
     assert (home.names(), home.rows()[0].status) == ({"c1": "A"}, "applied")
+
+
+def test_a_store_that_is_away_keeps_every_delivery_for_later(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*given: object, **more: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("the server closed the connection"))
+
+    home.vendor.names = {"c1": "A", "c2": "B"}
+    home.send("e1", "c1")
+    home.send("e2", "c2")
+    with monkeypatch.context() as patched:
+        patched.setattr(home.setting.warehouse, "upsert_rows", away)
+        home.work()
+    assert {(row.status, row.error) for row in home.rows()} == {
+        ("queued", "the store could not be reached: the server closed the connection")
+    }
+    home.now += WAITS[0]
+    home.work()
+    assert home.names() == {"c1": "A", "c2": "B"}
 
 
 def test_books_that_cannot_be_written_keep_every_delivery_for_later(

@@ -12,7 +12,7 @@ _DRAWN = re.compile(rb"/(F\d+) [\d.]+ Tf|<([0-9A-Fa-f]+)> ?Tj|\[(.*?)\] ?TJ|\bBT
 
 def text(pdf: bytes) -> str:
     """What a reader of the paper reads, spaces folded."""
-    objects = dict(_OBJECT.findall(pdf))
+    objects: dict[bytes, bytes] = dict(_OBJECT.findall(pdf))
     fonts = {
         f"F{number.decode()}".encode(): _letters(_content(objects[found[1]]))
         for number, body in objects.items()

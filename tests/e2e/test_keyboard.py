@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -192,6 +193,40 @@ def test_space_looks_at_the_row_beside_the_list_and_follows_the_focus(
     expect(page.locator("#peek")).to_be_hidden()
 
 
+def test_thirty_signals_are_triaged_by_keyboard_alone(
+    page: Page, serve: Serve, many_signals: Home, tmp_path: Path
+) -> None:
+    home = many_signals.copy(tmp_path / "home")
+    page.goto(serve(home) + "/signals")
+    open_before = int(page.locator("#view-inbox .count").inner_text())
+    page.keyboard.press("j")
+    gone = 0
+    for number in range(30):
+        row = focused(page)
+        assert row.startswith("SIG-"), "the focus is on a row whatever was done to the one before"
+        match number % 3:
+            case 0:  # takes it out of the list; the focus goes on to the next
+                page.keyboard.press("d")
+                page.keyboard.press("Enter")
+                expect(page.locator(f"#{row}")).to_have_count(0)
+                gone += 1
+            case 1:
+                page.keyboard.press("a")
+                page.keyboard.type("Ana Ruiz")
+                page.keyboard.press("Enter")
+                expect(page.locator(f"#{row} .who")).to_have_text("Ana Ruiz")
+                page.keyboard.press("x")
+                page.keyboard.press("j")
+            case 2:
+                page.keyboard.press("h")
+                page.keyboard.press("Enter")
+                expect(page.locator(f"#{row}")).to_have_count(0)
+                gone += 1
+    expect(page.locator("#view-inbox .count")).to_have_text(str(open_before - gone))
+    page.keyboard.press("z")
+    expect(page.locator("#view-inbox .count")).to_have_text(str(open_before - gone + 1))
+
+
 def test_two_signals_are_merged_and_split_by_keyboard(page: Page, serve: Serve, home: Home) -> None:
     page.goto(serve(home) + "/signals")
     before = page.locator("#signals tbody tr").count()
@@ -203,3 +238,26 @@ def test_two_signals_are_merged_and_split_by_keyboard(page: Page, serve: Serve, 
     expect(page.locator("#signals tbody tr")).to_have_count(before - 1)
     page.keyboard.press("z")
     expect(page.locator("#signals tbody tr")).to_have_count(before)
+    for place in (0, 1):
+        page.locator("#signals tbody tr input[name=id]").nth(place).check()
+    page.locator("#signals tbody tr").first.focus()
+    page.keyboard.press("m")
+    page.locator("#bulk-why").fill("one price after all")
+    page.keyboard.press("Enter")
+    expect(page.locator("#signals tbody tr")).to_have_count(before - 1)
+    page.locator("#signals tbody tr").first.focus()
+    page.keyboard.press("o")
+    page.get_by_role("button", name="Split this one off").press("Enter")
+    expect(page.locator("#timeline")).to_contain_text("Split off its case")
+
+
+def test_the_first_steps_are_read_and_put_away_by_keyboard(inbox: Page) -> None:
+    for _ in range(30):
+        inbox.keyboard.press("Tab")
+        if inbox.evaluate("document.activeElement.textContent") == "Got it":
+            break
+    assert violations(inbox) == []
+    inbox.keyboard.press("Enter")
+    expect(inbox.locator("#tour")).to_have_count(0)
+    inbox.reload()
+    expect(inbox.locator("#tour")).to_have_count(0)

@@ -89,6 +89,14 @@ SENDERS = {
         },
         stamped=False,
     ),
+    "zuora": Sender(
+        lambda event, invoice: {"event": "invoice posted", "EventId": event, "Invoice.ID": invoice},
+        lambda body, secret, at, event: {
+            "authorization": f"Basic {base64.b64encode(f'trueup:{secret}'.encode()).decode()}",
+            "zuora-request-id": f"request of {event}",
+        },
+        stamped=False,
+    ),
 }
 """By kind of integration."""
 
@@ -97,6 +105,7 @@ SETTINGS = {
     "lago": "webhook_key",
     "openmeter": "webhook_secret",
     "chargebee": "webhook_password",
+    "zuora": "webhook_password",
 }
 """The setting that holds the secret."""
 

@@ -14,7 +14,7 @@ from integrations.catalogue import find
 from integrations.webhooks import ForgedError, StaleError, UnreadableError
 from tests.integrations.delivering import SECRET, SENDERS, SETTINGS, lago_jwt, public_pem
 from tests.integrations.stripe_company import rows_of
-from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, Vendor
+from tests.integrations.vendors import CHARGEBEE, LAGO, OPENMETER, ZUORA, Vendor
 from tests.peers.rows import NOW
 from tests.peers.stripe.process import Peer
 
@@ -24,7 +24,7 @@ ISSUER = "https://api.example.com"
 def made(kind: str, **more: object) -> Any:
     """An integration that is never asked anything."""
     settings: Mapping[str, object] = {
-        "api_key": "k", "base_url": f"{ISSUER}/api/v1", SETTINGS[kind]: SECRET
+        "api_key": "k", "base_url": f"{ISSUER}/api/v1", "client_id": "c", SETTINGS[kind]: SECRET
     }  # fmt: skip
     return find(kind).from_config("main", {**settings, **more})
 
@@ -34,7 +34,7 @@ def test_a_delivery_is_proven_by_its_secret_and_names_itself(kind: str) -> None:
     body, headers = SENDERS[kind].delivery("evt_1", "in_1", NOW)
     proven = made(kind).proven(body, headers, NOW + timedelta(minutes=1))
     assert proven.kind.startswith("invoice")
-    assert proven.id == ("evt_1" if kind != "lago" else made(kind).proven(body, headers, NOW).id)
+    assert proven.id == ("evt_1" if kind not in ("lago", "zuora") else made(kind).proven(body, headers, NOW).id)
     other, signed = SENDERS[kind].delivery("evt_2", "in_1", NOW)
     assert made(kind).proven(other, signed, NOW).id != proven.id
 
@@ -48,7 +48,7 @@ def test_everything_else_is_forged_or_stale(kind: str) -> None:
     for given in ({}, forged, dict.fromkeys(headers, "é"), dict.fromkeys(headers, "")):
         with pytest.raises(ForgedError):
             source.proven(body, given, NOW)
-    if kind != "chargebee":  # which proves who sends, not what
+    if kind not in ("chargebee", "zuora"):  # which prove who sends, not what
         with pytest.raises(ForgedError):
             source.proven(body + b" ", headers, NOW)
     with pytest.raises(ForgedError, match="is configured"):
@@ -86,7 +86,17 @@ def test_lago_also_signs_by_jwt(key: str) -> None:
         made("lago", webhook_public_key="bm9uZQ==").proven(body, lago_jwt(body, ISSUER), NOW)
 
 
-@pytest.fixture(scope="module", params=[LAGO, OPENMETER, CHARGEBEE], ids=lambda vendor: vendor.name)
+def test_a_callout_that_zuora_sends_again_is_known_and_one_without_a_moment_is_another() -> None:
+    sender, source = SENDERS["zuora"], made("zuora")
+    body, headers = sender.delivery("evt_1", "in_1", NOW)
+    again = source.proven(body, headers | {"zuora-request-id": "another"}, NOW)
+    assert again.id == source.proven(body, headers, NOW).id
+    plain = json.dumps({"invoice_id": "in_1"}).encode()
+    ids = {source.proven(plain, headers | {"zuora-request-id": id}, NOW).id for id in ("one", "two")}
+    assert ids == {"one", "two"}
+
+
+@pytest.fixture(scope="module", params=[LAGO, OPENMETER, CHARGEBEE, ZUORA], ids=lambda vendor: vendor.name)
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     chosen: Vendor = request.param
     return chosen
@@ -111,7 +121,8 @@ def test_what_deliveries_name_is_asked_for_once_and_what_is_gone_brings_nothing(
 
 def test_single_records_are_read_again_by_the_types_that_it_names(vendor: Vendor, peer: Peer) -> None:
     source, company = vendor.connected(peer), vendor.company()
-    for kind in find(vendor.name).capabilities.rereads:
+    by_number = ("bill_run", "credit_note", "payment") if vendor.name == "zuora" else ()  # see test_zuora.py
+    for kind in set(find(vendor.name).capabilities.rereads) - set(by_number):
         expected = company[f"{kind}s"][0]
         page = source.pull_records([(kind, str(expected[f"{kind}_id"]).split(":")[0])])
         assert any(row[f"{kind}_id"] == expected[f"{kind}_id"] for row in page.rows[f"{kind}s"]), kind

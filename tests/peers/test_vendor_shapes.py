@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,23 @@ def wrong(vendor: str, template: str, answer: object) -> list[str]:
     validator = Draft202012Validator({**found, "components": document(vendor)["components"]})
     errors = list(validator.iter_errors(answer))[:5]
     return [f"{template} {'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
+
+
+def wrong_request(vendor: str, method: str, path: str, body: object) -> list[str]:
+    """Where the body of a write differs from the schema that its path asks for."""
+    place = path.removeprefix(BASES[vendor])
+    matching = [template for template in document(vendor)["paths"]
+                if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), place)
+                and method.lower() in document(vendor)["paths"][template]]  # fmt: skip
+    if not matching:
+        return [f"there is no {method} {place}"]
+    asked = document(vendor)["paths"][min(matching, key=lambda each: each.count("{"))][method.lower()]
+    schema = (asked.get("requestBody") or {}).get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return []
+    validator = Draft202012Validator({**schema, "components": document(vendor)["components"]})
+    errors = list(validator.iter_errors(body))[:5]
+    return [f"{place} {'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
 
 
 @pytest.fixture(scope="module", params=sorted(COMPANIES))

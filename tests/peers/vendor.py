@@ -117,7 +117,7 @@ class Server:
             return _json(self.answers[key])
         body = request.get_json(silent=True) or request.form.to_dict()
         said = self.account.write(request.method, request.path, body | request.args.to_dict())  # type: ignore[attr-defined]
-        self.done.append({"method": request.method, "path": request.path, "key": key})
+        self.done.append({"method": request.method, "path": request.path, "key": key, "body": body})
         if key:
             self.answers[key] = said
         return _json(said)
@@ -186,6 +186,10 @@ class Server:
     def control_get(self, list: str, key: str, id: str) -> Object:
         """An object as it is."""
         return next(thing for thing in self.account.lists[list] if thing[key] == id)
+
+    def control_listed(self, list: str) -> Object:
+        """The objects of a list."""
+        return {"objects": self.account.lists[list]}
 
     def control_remove(self, list: str, key: str, id: str) -> None:
         """An object that is gone."""

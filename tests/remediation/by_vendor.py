@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.books import BY_NAME
+from integrations.http_limits import Pace
+from integrations.http_retry import Retry
 from integrations.writing import Writes
 from remediation.actions.sync_subscription import LIVE as SERVING
 from remediation.case import Case
 from store.action_tables import Action
 from store.operational_tables import Signal, SignalEntity, StoredFinding
+from tests.integrations.pulling import pulled
 from tests.peers.rows import NOW
+from tests.peers.stripe.process import Peer
+from tests.peers.vendor import KEY
 from tests.remediation.small import ZERO
 
 LIVE = ("active", "trialing")
+
+VENDORS = ("chargebee", "lago", "openmeter", "zuora")
+BASES = {"chargebee": "/api/v2", "lago": "/api/v1", "openmeter": "", "zuora": ""}
 
 Rows = Mapping[str, list[dict[str, Any]]]
 
@@ -60,6 +70,29 @@ class Books:
                 for name, key in KEYS.items()}  # fmt: skip
         given: dict[str, Any] = {"actions": (), **held, "can": {self.vendor: self.writes.can}, **more}
         return Case(signal, None, findings, tuple(entities), (), **given)
+
+
+def opened(vendor: str, peer: Peer) -> Any:
+    """The integration of a peer, with short waits."""
+    settings: dict[str, Any] = {"api_key": KEY, "base_url": f"{peer.url}{BASES[vendor]}", "requests_per_second": 10_000}
+    settings |= {"client_id": "client-1", "timezone": "Europe/Berlin"} if vendor == "zuora" else {}
+    module = importlib.import_module(f"integrations.{vendor}")
+    return module.from_config(vendor, settings, retry=Retry(attempts=2), pace=Pace(sleep=lambda seconds: None))
+
+
+def books(vendor: str, peer: Peer) -> Books:
+    """The peer with a new company, as its integration reads it."""
+    peer.control("calm")
+    peer.control("afresh")
+    peer.load(importlib.import_module(f"tests.peers.{vendor}.sample").company())
+    made = opened(vendor, peer)
+    rows: dict[str, dict[tuple[object, ...], dict[str, Any]]] = {}
+    for page in pulled(made):
+        for table, held in page.rows.items():
+            empty = dict.fromkeys(column.name for column in BY_NAME[table].columns)
+            for row in held:
+                rows.setdefault(table, {})[tuple(row.get(name) for name in BY_NAME[table].key)] = {**empty, **row}
+    return Books(vendor, {table: list(held.values()) for table, held in rows.items()}, made.writes)
 
 
 def wrong(line: Mapping[str, Any], over: str = "0", under: str = "0") -> StoredFinding:

@@ -9,14 +9,17 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrations.http import SourceError
+from integrations.writing import Writes
 from remediation import execute, life
 from remediation.life import Refused
+from remediation.plans import Plan
 from store import operational
 from store.action_tables import Action
 from tests.peers.stripe.process import Peer
@@ -39,23 +42,45 @@ class Fire:
     landed: int = 0
     longest: float = LONGEST  # sinks while processes finish before their kill, so that kills land on any machine
     caught: dict[str, int] = field(default_factory=dict)  # where the kills landed: the last row of the journal
+    faults: tuple[str, ...] = FAULTS
 
     @property
     def url(self) -> str:
         return f"sqlite:///{self.folder}/operational.sqlite"
 
     def lay(self, count: int) -> None:
-        """That many approved actions of three kinds, and a third as many that nobody approved."""
+        """That many approved actions of several kinds, and a third as many that nobody approved."""
         engine = operational.open(self.url)
         operational.migrate(engine)
         for number in range(count + count // 3):
-            planned, status = ((small.hold, "draft"), (small.adjust, "draft"), (small.credit, "open"))[number % 3]
-            invoice = f"in_{number}"
-            self.peer.load(small.invoices([invoice], status), announce=False)
+            plan = self.plan(number)
             state = "approved" if number < count else ("proposed", "rejected", "waived")[number % 3]
-            id = small.action(engine, small.signal(engine, invoice), planned(invoice), state)
+            id = small.action(engine, small.signal(engine, f"fire {number}"), plan, state)
             (self.approved if number < count else self.others).append(id)
         engine.dispose()
+
+    @property
+    def looked(self) -> bool:
+        """Whether a person has looked at what is parked, and says that it was not done."""
+        return False
+
+    def plan(self, number: int) -> Plan:
+        """What the action of a number is to do, which the peer is made ready for."""
+        kinds: tuple[tuple[Callable[[str], Plan], str], ...] = (
+            (small.hold, "draft"), (small.adjust, "draft"), (small.credit, "open"), (small.charge, "paid"),
+            (small.edit, "draft"),
+        )  # fmt: skip
+        planned, status = kinds[number % len(kinds)]
+        self.peer.load(small.invoices([f"in_{number}"], status), announce=False)
+        return planned(f"in_{number}")
+
+    def writes(self) -> dict[str, Writes]:
+        """The writing side, opened anew."""
+        return {"stripe": small.stripe_writes(self.peer.url)}
+
+    def done(self) -> list[int]:
+        """The action of each write that was done, as the peer has it."""
+        return [int(str(each["key"]).split("-")[1]) for each in self.peer.done()]
 
     def burn(self, kills: int) -> None:
         """Apply whatever is left in processes that are killed, until so many kills have landed; then in peace."""
@@ -63,12 +88,12 @@ class Fire:
             if self.landed >= kills or not self.left():
                 break
             self.peer.control("calm")
-            if fault := self.chance.choice(FAULTS):
+            if fault := self.chance.choice(self.faults):
                 self.peer.fault(fault, method=self.chance.choice(("POST", "POST", "GET")), seconds=0.05)
             self._kill(self.chance.choice(self.left()))
         self.peer.control("calm")
         for id in (*self.left(), *self.others):
-            _apply(self.url, self.peer.url, id)
+            self._apply(id)
 
     def left(self) -> list[int]:
         """The approved actions that are not done."""
@@ -87,7 +112,7 @@ class Fire:
         child = os.fork()
         if child == 0:
             with suppress(BaseException):
-                _apply(self.url, self.peer.url, id, lambda: os.write(tell, b"1"))
+                self._apply(id, lambda: os.write(tell, b"1"))
             os._exit(0)
         os.close(tell)
         os.read(ready, 1)
@@ -116,28 +141,25 @@ class Fire:
         """Nothing done twice, nothing forgotten, nothing done that nobody approved; how much there was of each."""
         statuses = self.statuses()
         assert {statuses[id] for id in self.approved} == {"succeeded"}
-        done: dict[int, int] = {}
-        for each in self.peer.done():
-            id = int(str(each["key"]).split("-")[1])
-            done[id] = done.get(id, 0) + 1
+        done = Counter(self.done())
         twice = [id for id, times in done.items() if times > 1]
         forgotten = [id for id in self.approved if id not in done]
         unapproved = [id for id in done if id not in self.approved]
         assert (twice, forgotten, unapproved) == ([], [], [])
         return {"kills": self.landed, "actions": len(self.approved), "done": sum(done.values())}
 
-
-def _apply(url: str, peer_url: str, id: int, begin: Callable[[], object] = lambda: None) -> None:
-    """Apply it as often as it takes; `begin` is called when everything is open."""
-    engine = operational.open(url)
-    try:
-        remedy = small.remedy(engine, {"stripe": small.stripe_writes(peer_url)})
-        begin()
-        for _ in range(3):
-            with operational.reading(engine) as session:
-                if session.get_one(Action, id).status == "succeeded":
-                    return
-            with suppress(Refused, SourceError):
-                execute.apply(remedy, id, actor="fire")
-    finally:
-        engine.dispose()
+    def _apply(self, id: int, begin: Callable[[], object] = lambda: None) -> None:
+        """Apply it as often as it takes; `begin` is called when everything is open."""
+        engine = operational.open(self.url)
+        try:
+            remedy = small.remedy(engine, self.writes())
+            begin()
+            for _ in range(3):
+                with operational.reading(engine) as session:
+                    status = session.get_one(Action, id).status
+                    if status == "succeeded":
+                        return
+                with suppress(Refused, SourceError):
+                    execute.apply(remedy, id, actor="fire", again=status == "parked" and self.looked)
+        finally:
+            engine.dispose()

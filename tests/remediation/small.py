@@ -151,3 +151,19 @@ def credit(id: str, amount: str = "10") -> Plan:
         currency="USD",
         amount=Decimal(amount),
     )
+
+
+def charge(id: str, amount: str = "5") -> Plan:
+    """A charge with the next invoice, for what a paid one charged too little."""
+    about = {"amount": amount, "currency": "USD", "customer": "cus_1", "subscription": None, "item": None,
+             "price": None, "start": "2026-10-01T00:00:00+00:00", "end": "2026-11-01T00:00:00+00:00",
+             "memo": f"Additional charge for {id}"}  # fmt: skip
+    deed = Deed("charge_next", "customer", "cus_1", about)
+    return plan("charge_next_invoice", deed, phase="downstream", shown=True, reversible=True)
+
+
+def edit(id: str, amount: str = "90") -> Plan:
+    """Another amount for the line of a draft of 100."""
+    about = {"line": f"il_{id}", "amount": amount, "was": "100", "currency": "USD"}
+    return plan("edit_draft_line", Deed("edit_line", "invoice", id, about), phase="downstream",
+                before={f"line:il_{id}": "100"}, reversible=True)  # fmt: skip

@@ -61,6 +61,33 @@ def test_what_an_issued_invoice_charged_too_little_is_on_the_next_one_once_and_t
     assert made.peer.control("listed", kind="invoiceitem")["objects"] == []
 
 
+def test_two_lines_of_one_customer_are_charged_together(made: House) -> None:
+    made.peer.load(small.invoices(["in_both_1", "in_both_2"], "paid"))
+    made.run("sync", "stripe")
+    ids = [proposed(made, code, "charge_next_invoice", [line_of(invoice)], under="4")
+           for code, invoice in (("TU-17", "in_both_1"), ("TU-18", "in_both_2"))]  # fmt: skip
+    for id in ids:
+        carried_out(made, id)
+    assert [each["amount"] for each in made.peer.control("listed", kind="invoiceitem")["objects"]] == [400, 400]  # type: ignore[union-attr, index]
+    for id in ids:
+        undone(made, id)
+
+
+def test_what_a_credit_comes_to_is_known_before_it_is_made(made: House) -> None:
+    for status in ("open", "paid"):
+        made.peer.load(small.invoices([f"in_{status}_credit"], status))
+    made.run("sync", "stripe")
+    done = len(made.peer.done())
+    for code, invoice, before, after in (
+        ("TU-22", "in_open_credit", "100.00", "93.00"), ("TU-26", "in_paid_credit", "0.00", "7.00")
+    ):  # fmt: skip
+        id = proposed(made, code, "credit_note", [line_of(invoice)], over="7")
+        (preview,) = made.json("actions", "preview", id)
+        assert (preview["before"], preview["after"], preview["currency"]) == (before, after, "USD")
+        made.run("actions", "reject", id, "--as", "ann", "--reason", "only looked")
+    assert len(made.peer.done()) == done
+
+
 def test_a_charge_that_somebody_took_back_is_not_verified(made: House) -> None:
     id = proposed(made, "TU-21", "charge_next_invoice", [line_of("in_too_little")], under="3")
     carried_out(made, id)

@@ -6,11 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from remediation.scoreboard import miss, scoreboard
+from detector.manager_report import report
+from remediation.scoreboard import MONEY_OF, miss, scoreboard
 from store import operational
-from store.action_tables import Action
+from store.audit_tables import AuditEntry
 from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
 from tests.remediation import small
 from tests.remediation.small import NOW, ZERO
@@ -43,26 +44,20 @@ def laid(
     return id
 
 
-def verified(engine: Engine, signal: int, planned: object, kind: str) -> None:
-    """An action of a kind for the signal, whose outcome was proven."""
-    id = small.action(engine, signal, planned, "approved")  # type: ignore[arg-type]
-    with operational.writing(engine) as session:
-        action = session.get_one(Action, id)
-        action.kind, action.status, action.verified_at = kind, "verified", NOW
-
-
 def test_every_number_is_counted_from_its_signals(engine: Engine) -> None:
     draft = laid(engine, "draft", invoice="draft", over="10")
     later = laid(engine, "final", invoice="open", finalizes_at=NOW + DAY)
     issued = laid(engine, "issued", invoice="paid", over="7", status="resolved", status_reason="verified",
-                  resolved_at=NOW + 2 * DAY)  # fmt: skip
+                  resolved_at=NOW + 2 * DAY, status_at=NOW + 2 * DAY)  # fmt: skip
+    closed = {"status": "resolved", "resolved_at": NOW + 2 * DAY, "status_at": NOW + 2 * DAY}
+    stopped = laid(engine, "stopped", invoice="draft", over="10", status_reason="verified",
+                   finalizes_at=NOW + 3 * DAY, **closed)  # fmt: skip
+    waived = laid(engine, "waived", invoice="paid", over="3", status_reason="waived", **closed)
+    laid(engine, "guessed", invoice="paid", over="40", status_reason="verified", first_seen=NOW - 60 * DAY,
+         confidence="statistical", **closed)  # fmt: skip
     healed = laid(engine, "healed", invoice=None, status="resolved", status_reason="self_healed", resolved_at=NOW + DAY)
     laid(engine, "wrong", invoice="draft", status="false_positive", over="99")
     laid(engine, "old", invoice="draft", first_seen=NOW - 60 * DAY, over="99")
-    verified(engine, draft, small.adjust("in_a", "-10"), "correct_draft")
-    verified(engine, issued, small.credit("in_b", "7"), "credit_note")
-    verified(engine, issued, small.credit("in_c", "3"), "record_waiver")
-    small.action(engine, issued, small.credit("in_d", "1000"), "approved")  # not verified: no money yet
     with operational.writing(engine) as session:
         labelled = miss(session, happened_at=NOW - DAY, kind="under", currency="EUR", amount=Decimal(120), actor="ann",
                         note="the customer told us", now=NOW, signal_id=issued)  # fmt: skip
@@ -70,19 +65,34 @@ def test_every_number_is_counted_from_its_signals(engine: Engine) -> None:
         found = scoreboard(session, NOW - 30 * DAY, NOW + 30 * DAY)
         told = found.as_json()
         assert scoreboard(session, NOW + DAY, NOW + 2 * DAY).as_json()["on_draft"] == {"count": 0, "signals": []}
-    assert found.signals("on_draft") == (draft, later)
-    assert found.signals("after_issue") == (issued,)
+    assert found.signals("on_draft") == (draft, later, stopped)
+    assert found.signals("after_issue") == (issued, waived)
     assert found.signals("before_billing") == (healed,)
     assert told["on_draft"]["estimated"] == [{"kind": "over", "currency": "USD", "amount": "10.00"}]
-    assert "estimated" not in told["after_issue"]  # it is resolved
-    assert told["prevented"] == {"count": 1, "signals": [f"SIG-{draft}"], "verified": {"USD": "10.00"}}
-    assert told["returned"]["verified"] == {"USD": "7.00"}
+    assert "estimated" not in told["after_issue"]  # they are resolved
+    assert told["prevented"] == {"count": 1, "signals": [f"SIG-{stopped}"], "verified": {"USD": "10.00"}}
+    assert told["returned"]["verified"] == {"USD": "7.00"}, "a draft that was final by then is money given back"
+    assert told["returned"]["estimated"] == [{"kind": "returned", "currency": "USD", "amount": "40.00"}]
     assert told["written_off"]["verified"] == {"USD": "3.00"}
-    assert told["recovered"] == {"count": 0, "signals": []}
+    assert told["recovered"] == {"count": 1, "signals": [f"SIG-{healed}"]}, "closed, and no money was at stake"
     assert told["missed"]["labelled"][0]["id"] == labelled.label and found.signals("missed") == (issued,)
-    assert told["time_to_resolve"] == {"count": 1, "median_hours": 48.0, "ninth_decile_hours": 48.0,
-                                       "signals": [f"SIG-{issued}"]}  # fmt: skip
-    assert told["time_to_detect"]["median_hours"] == 24.0 and told["time_to_detect"]["count"] == 4
+    assert told["time_to_resolve"]["signals"] == [f"SIG-{issued}", f"SIG-{stopped}", f"SIG-{waived}"]
+    assert told["time_to_resolve"]["median_hours"] == told["time_to_resolve"]["ninth_decile_hours"] == 48.0
+    assert told["time_to_detect"]["median_hours"] == 24.0 and told["time_to_detect"]["count"] == 6
+
+
+def test_report_and_scoreboard_count_the_same_money(engine: Engine) -> None:
+    laid(engine, "a", invoice="paid", over="7", status="resolved", status_reason="verified", resolved_at=NOW)
+    laid(engine, "b", invoice="paid", over="3", status="resolved", status_reason="waived", resolved_at=NOW)
+    with operational.reading(engine) as session:
+        numbers = scoreboard(session, NOW - DAY, NOW + DAY).numbers
+        told = report(session, NOW - DAY, NOW + DAY)
+    assert {(each.kind, each.currency): each.exact for each in told.sums} == {
+        (kind, currency): amount for kind in MONEY_OF for currency, amount in numbers[kind].money.items()
+    }
+    assert {kind: numbers[kind].signals for kind in MONEY_OF} == {
+        kind: [each.id for each in own] for kind, own in told.signals.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,3 +110,13 @@ def test_a_label_that_says_nothing_is_refused(sqlite_engine: Engine, wrong: dict
     given = {"happened_at": NOW, "kind": "under", "currency": "USD", "amount": Decimal(1), "note": "n", **wrong}
     with operational.writing(sqlite_engine) as session, pytest.raises(ValueError, match=why):
         miss(session, actor="ann", now=NOW, **given)  # type: ignore[arg-type]
+
+
+def test_a_missed_fault_is_audited_with_who_labelled_it(sqlite_engine: Engine) -> None:
+    with operational.writing(sqlite_engine) as session:
+        made = miss(session, happened_at=NOW, kind="over", currency="EUR", amount=Decimal(120),
+                               note="the auditor found it", actor="ann", now=NOW)  # fmt: skip
+        number = made.id
+    with operational.reading(sqlite_engine) as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "missed.labelled")).one()
+        assert (entry.actor, entry.object_id, entry.reason) == ("ann", f"MISS-{number}", "the auditor found it")

@@ -153,7 +153,7 @@ def test_a_source_that_failed_is_named_where_the_signals_are(hostile_company: Ho
 
 
 @pytest.mark.parametrize(
-    ("address", "most"), [("/signals", 45), ("/signals?group=cause", 75), ("/rules", 15), ("/data", 10)]
+    ("address", "most"), [("/signals", 45), ("/signals?group=cause", 75), ("/rules", 15), ("/data", 8)]
 )
 def test_the_number_of_statements_does_not_grow_with_the_list(many_signals: Home, address: str, most: int) -> None:
     app = many_signals.app()
@@ -162,3 +162,18 @@ def test_the_number_of_statements_does_not_grow_with_the_list(many_signals: Home
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     get(app.test_client(), address)
     assert len(statements) <= most
+
+
+def test_the_first_three_steps_are_shown_until_they_were_read_and_once_more_when_asked_for(client: FlaskClient) -> None:
+    assert "Look What is lost first stands first" in text(get(client, "/signals"))
+    act(client, "/preferences/tour", tour="done")
+    act(client, "/preferences", who="Ana", theme="dark")
+    assert "What is lost first stands first" not in text(get(client, "/signals")), "other preferences leave it as it is"
+    act(client, "/preferences/tour", tour="open")
+    html = get(client, "/signals")
+    assert "What is lost first stands first" in text(html)
+    assert 'data-theme="dark"' in html
+
+
+def test_there_are_no_steps_where_there_is_nothing_to_look_at(empty_company: Home) -> None:
+    assert "The first three steps" not in text(get(empty_company.app().test_client(), "/signals")).split("Keyboard")[0]

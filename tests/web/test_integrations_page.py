@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,8 @@ from sqlalchemy import select
 
 from store import operational
 from store.delivery_tables import Delivery
-from store.operational_tables import Job
-from tests.web.company import Home
+from store.operational_tables import Job, Load
+from tests.web.company import NOW, Home
 from tests.web.connected import CONNECTED, FAILED, fill
 from tests.web.reading import act, get, text
 
@@ -54,6 +57,35 @@ def test_what_is_not_well_comes_first_and_says_why(client: FlaskClient) -> None:
         "no secret is configured",
     ):
         assert told in shown, told
+
+
+def invoice(number: int) -> dict[str, object]:
+    amounts = ("subtotal", "discount_total", "tax_total", "credits_applied", "total", "amount_paid", "amount_due")
+    row = {"invoice_id": f"in_{number}", "number": f"ACME-{number:04}", "customer_id": "acme", "status": "open"}
+    return {**row, "currency": "USD", "created_at": NOW, **dict.fromkeys(amounts, Decimal(0))}
+
+
+def test_what_came_in_is_held_against_a_usual_day_and_numbers_that_were_left_out_are_named(home: Home) -> None:
+    with operational.writing(home.engine()) as session:
+        for day, rows in ((1, 300), (2, 340), (3, 360), (4, 5)):
+            at = NOW - timedelta(days=day, hours=1)
+            brought = {"invoices": {"inserted": rows, "updated": 0, "unchanged": 900}}
+            session.add(Load(kind="sync", integration="lago", started_at=at, finished_at=at, status="ok", rows=brought))
+    rows = [invoice(number) for number in (*range(1, 30), 32, 33)]
+    home.warehouse.upsert_rows({"invoices": rows}, integration="lago", version_at=NOW)
+    other = [invoice(number) | {"invoice_id": f"x{number}", "number": str(number * 7)} for number in range(9)]
+    home.warehouse.upsert_rows({"invoices": other}, integration="metering", version_at=NOW)
+    shown = text(get(home.app(connected=CONNECTED).test_client(), PAGE))
+    assert "15 320 on a usual day: far fewer" in shown
+    assert "Invoice numbers are missing in the books: 2 between ACME-0029 and ACME-0032." in shown
+    assert shown.count("numbers are missing") == 1
+    assert "too new to say what is usual" in shown
+
+
+def test_a_first_run_says_what_is_left_to_do(client: FlaskClient) -> None:
+    shown = text(get(client, PAGE))
+    assert re.search(r"First run [23] of 6 done", shown), shown[:900]
+    assert "Usage events come in by HTTP, from files or by SQL" in shown
 
 
 def test_every_button_asks_a_worker(client: FlaskClient, home: Home) -> None:

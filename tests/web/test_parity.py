@@ -61,13 +61,16 @@ PARITY = (
     Verb("Verify an action", "", "verify_action", "actions verify"),
     Verb("Reverse an action", "", "reverse_action", "actions reverse"),
     Verb("Read the scoreboard", "scores.shown", "score", "scoreboard"),
-    Verb("Show records", "customer.shown subscription.shown invoice.shown records.record records.line",
+    Verb("Show records",
+         "customer.shown customer.statement subscription.shown invoice.shown records.record records.line",
          "record customer subscription invoice", "record"),
     Verb("Explain a line or an invoice", "records.line invoice.shown", "line_explanation invoice_explanation",
          "explain"),
     Verb("Show usage", "usage.shown usage.sheet", "usage_of_item", "usage"),
     Verb("Show what the books hold", "data.listed", "tables", "doctor"),
     Verb("Show the budget of unusual usage", "unusual.budget", "unusual", "models"),
+    Verb("Announce days in the calendar, take them back", "unusual.announce unusual.withdraw",
+         "calendar announce_days withdraw_days", "calendar,calendar add,calendar remove"),
     Verb("List bill runs, ask the gate", "bill_runs.listed bill_runs.shown", "bill_runs gate drafts", "gate"),
     Verb("List rules, show one", "rules.listed rules.shown rule_editor.shown", "rules rule", "rules list,rules show"),
     Verb("Push a rule", "rule_editor.new rule_editor.act:save", "push_rule", "rules push"),
@@ -125,7 +128,7 @@ PARITY = (
 BY_HAND = {
     "account.change_password", "account.enrol", "account.confirm", "account.remove_factor", "account.end_session",
     "sign_in.shown", "sign_in.enter", "sign_in.code", "sign_in.leave", "oidc.leave_for", "oidc.back_from",
-    "joining.shown", "joining.join", "preferences.save", "asset", "hooks.take",
+    "joining.shown", "joining.join", "preferences.save", "preferences.tour", "asset", "hooks.take",
 }  # fmt: skip
 """What only a person in a browser does: signing in, their own password and second factor, how the console looks; and
 what only a billing system sends."""

@@ -198,3 +198,9 @@ def test_the_pages_are_sound_html_and_say_what_is_not_there_yet(
     for address in ("/login", "/users/999", "/first-run/none"):
         answer = alone.get(address)
         assert answer.status_code in (303, 404)
+
+
+def test_while_nobody_has_to_sign_in_the_account_says_why_there_is_none(many_signals: Home) -> None:
+    shown = text(get(many_signals.app().test_client(), "/account", 404))
+    assert "There is nothing here Nobody has to sign in here" in shown
+    assert "An admin makes the first account under Users" in shown

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from detector.shares import Share
 from tests.web.company import NOW, Home
-from tests.web.reading import Page, get, text
+from tests.web.reading import Page, act, get, labels, text
 from web.exposure import exposure_charts
 from web.subscription import course
 from web.usage import with_gaps
@@ -233,3 +233,35 @@ def test_months_are_never_netted_nor_currencies_added_and_what_is_older_is_one_b
     assert dollar.rows[-1][0] == "undated"
     assert len(dollar.rows) == 14
     assert len(euro.rows) == 6
+
+
+def test_all_signals_of_a_customer_are_given_to_somebody_and_their_statement_is_a_sheet(
+    client: FlaskClient, duplicated: dict[str, str]
+) -> None:
+    html = get(client, duplicated["customers"])
+    back = re.search(r'name="back" value="(/signals\?view=every&amp;customer=[^"]+)"', html)
+    sheet = re.search(r'href="(/statement\.csv\?customer=[^"]+)"', html)
+    assert back
+    assert sheet
+    listed = back[1].replace("&amp;", "&")
+    before = labels(get(client, listed))
+    assert before
+    act(client, "/signals/act", listed, all="1", deed="assign", assignee="Ana")
+    assert get(client, listed).count('<td class="who">Ana</td>') == len(before)
+    rows = list(csv.DictReader(io.StringIO(client.get(sheet[1]).get_data(as_text=True))))
+    assert rows
+    off = [row for row in rows if row["signals"]]
+    assert off
+    for row in off:
+        apart = Decimal(row["expected"]) - Decimal(row["billed before tax"])
+        assert apart == Decimal(row["too little"]) - Decimal(row["too much"])
+
+
+def test_a_subscription_is_rated_again_on_the_spot(reader: FlaskClient) -> None:
+    signal = re.findall(r'href="(/signals/SIG-\d+)"', get(reader, "/signals?code=TU-19"))[0]
+    address = re.findall(r'href="(/subscriptions/[^"]+)"', get(reader, signal))[0]
+    assert "Rated again just now" not in text(get(reader, address))
+    html = get(reader, f"{address}?show=rated")
+    assert Page(html).problems == []
+    shown = text(html).split("Rated again just now")[1]
+    assert re.search(r"too (little|much)  ?on \d+ of \d+", shown), "the fault is seen without any run"

@@ -42,6 +42,10 @@ def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -
     html = get(client, "/reports/manager?period=2026-11")
     assert Page(html).problems == []
     assert re.search(r"Written off [\d.,]+ [A-Z]{3}", text(html))
+    compared = get(client, "/reports/manager?period=2026-11&compare=before")
+    assert Page(compared).problems == []
+    assert "before: nothing" in text(compared)
+    assert "0 and 0 in 1–31 Oct 2026" in text(compared)
     behind = get(client, "/reports/manager?period=2026-11&show=written_off")
     assert 'href="/signals/SIG-1"' in behind
     rows = list(csv.reader(io.StringIO(client.get("/reports/manager.csv?period=2026-11").get_data(as_text=True))))

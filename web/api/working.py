@@ -295,7 +295,8 @@ def _configured(name: str) -> Configured:
 def _connections() -> list[Connection]:
     configured = console().integrations
     with operational.reading(console().engine) as session:
-        found = connections(session, configured, console_page.rows_held() if configured else {}, now())
+        tables, holes = console_page.rows_held() if configured else ({}, {})
+        found = connections(session, configured, tables, holes, now())
         session.expunge_all()
     return found
 

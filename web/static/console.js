@@ -108,7 +108,7 @@ const act = (key) => {
   press(key);
 };
 const follow = (selector) => one(selector)?.click();
-const go = { s: "/signals", r: "/rules", d: "/data", u: "/runs", e: "/reports/manager", t: "/team" };
+const go = { s: "/signals", r: "/rules", d: "/data", u: "/runs", e: "/reports/manager", t: "/team", b: "/bill-runs", i: "/integrations", n: "/notifications" };
 // A look at the row beside the list; it follows the focus while it is open.
 const peek = () => one("#peek");
 const look = () => {
@@ -142,9 +142,9 @@ on("keydown", (event) => {
   if (deed) { event.preventDefault(); deed.click(); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const field = target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
-  if (key === "Enter" && field && field.closest(".sheet") && field.tagName === "INPUT") {
+  if (key === "Enter" && target.tagName === "INPUT" && target.closest(".sheet")) { // also on a choice: the reason is chosen
     event.preventDefault();
-    one(".primary", field.closest(".sheet")).click();
+    one(".primary", target.closest(".sheet")).click();
     return;
   }
   if (key === "Escape" && peek()?.matches(":popover-open")) { peek().hidePopover(); return; }

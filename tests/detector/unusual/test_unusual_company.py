@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import select
 
-from detector import cycle, derived, plain_books, triage, usage_budget, usage_labels, usage_lessons
-from detector.learned import NOTHING, Learned, UsageLabel, Verdict
+from detector import cycle, derived, plain_books, triage, unusual, usage_budget, usage_labels, usage_lessons
+from detector.learned import NOTHING, Announced, Learned, UsageLabel, Verdict
 from detector.unusual import company
 from detector.unusual.model import ModelFileError
 from store import operational
@@ -80,6 +82,26 @@ def test_a_planned_change_begins_the_expectation_anew(books: duckdb.DuckDBPyConn
     after = company.expectation(books, STOPPED, Learned(labels=(planned,)))
     on_the_day = [next(one for one in each if one.day == date(2026, 10, 5)) for each in (before, after)]
     assert on_the_day[1].upper - on_the_day[1].lower > 2 * (on_the_day[0].upper - on_the_day[0].lower)
+
+
+def test_a_known_outage_expects_silence_and_an_event_does_not(books: duckdb.DuckDBPyConnection) -> None:
+    days = Announced(date(2026, 11, 17), date(2026, 11, 30), is_outage=True)
+    assert odd(books, Learned(announced=(days,))) == []
+    assert odd(books, Learned(announced=(replace(days, customer_id="somebody else"),))) != []
+    assert odd(books, Learned(announced=(replace(days, is_outage=False),))) != []
+
+
+def test_usage_in_a_known_outage_is_still_looked_at() -> None:
+    days = np.datetime64("2026-05-01") + np.arange(100)
+    usage = np.full((30, 100), 100.0)
+    usage[:, 90:93] = 0
+    usage[0, 91] = 100_000
+    names = np.arange(30).astype(str)
+    frame = pd.DataFrame({"series": names.repeat(100), "time": np.tile(days, 30), "value": usage.ravel()})
+    known = pd.DataFrame({"series": names, "kind": "outage", "start": days[90], "end": days[92]})
+    alarms = unusual.score(frame, known, method="screen").query("alarm")
+    assert set(alarms["series"]) == {"0"}
+    assert set(unusual.score(frame, method="screen").query("alarm")["series"]) != {"0"}
 
 
 def test_labels_move_the_scores_of_their_kind_little_when_few() -> None:

@@ -110,6 +110,9 @@ class Account:
             thing = {**thing, **cut} | (
                 {"line_items_next_offset": str(start + most)} if start + most < len(lines) else {}
             )
+        if name == "subscriptions":  # which always come with their customer
+            owner = next(each for each in self.lists["customers"] if each["id"] == thing["customer_id"])
+            return {KINDS[name]: thing, "customer": owner}
         card = {"card": self.cards[thing["id"]]} if name == "customers" and thing["id"] in self.cards else {}
         return {KINDS[name]: thing} | card
 
@@ -134,7 +137,6 @@ class Account:
             )
         code, tiers = row["currency"], [each for each in rows["price_tiers"] if each["price_id"] == row["price_id"]]
         stair = bool(tiers) and tiers[0]["unit_amount"] is None
-        size = row["package_size"]
         return stated(
             {
                 "id": row["price_id"],
@@ -142,13 +144,12 @@ class Account:
                 "item_id": item,
                 "item_type": "plan" if row["plan_id"] else "addon" if row["cadence"] else "charge",
                 "pricing_model": "stairstep" if stair else MODEL.get(row["model"], row["model"]),
+                **_price(row, code),
                 "currency_code": code,
                 **_period(row["cadence"], "period", "period_unit"),
                 "free_quantity_in_decimal": text(row["free_units"]),
                 "proration_type": "full_term" if row["proration"] == "none" else "site_default",
-                **priced("price", row["unit_amount"] if row["flat_amount"] is None else row["flat_amount"], code),
-                "package_size": None if size is None else int(size),
-                "tiers": [_tier(tier, code) for tier in tiers] or None,
+                "tiers": [_tier(tier, code) for tier in tiers] or _package(row, code),
                 "status": row["status"],
                 "updated_at": 1_700_000_000,
             }
@@ -199,6 +200,20 @@ def _item(row: Object) -> Object:
             "updated_at": 1_700_000_000,
         }
     )
+
+
+def _price(row: Object, code: str) -> Object:
+    """The price that stands in the item price itself; packages have theirs in a tier."""
+    if row["package_size"] is not None:
+        return {"pricing_model": "tiered"}
+    return priced("price", row["unit_amount"] if row["flat_amount"] is None else row["flat_amount"], code)
+
+
+def _package(row: Object, code: str) -> list[Object] | None:
+    if row["package_size"] is None:
+        return None
+    size = {"pricing_type": "package", "package_size": int(row["package_size"])}
+    return [{"starting_unit": 1, **size, **priced("price", row["unit_amount"], code)}]
 
 
 def _tier(tier: Object, code: str) -> Object:

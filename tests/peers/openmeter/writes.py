@@ -10,6 +10,7 @@ from tests.peers.vendor import Object, Refused, text
 if TYPE_CHECKING:
     from tests.peers.openmeter.account import Account
 
+PARTY = {"key", "name", "taxId", "addresses"}
 ASKED = {"description", "metadata", "supplier", "customer", "lines", "workflow"}
 
 
@@ -48,6 +49,8 @@ def _replace(meter: Account, invoice: Object, body: Object) -> Object:
         raise _problem(400, "only drafts can be updated")
     held = {line["id"]: line for line in invoice["lines"]}
     invoice["lines"] = [held[line["id"]] if "id" in line else _line(meter, invoice, line) for line in body["lines"]]
+    if body["customer"].keys() - PARTY or body["supplier"].keys() - PARTY:
+        raise _problem(400, "a party has fields that are not its own")
     invoice["workflow"] = {**invoice["workflow"], "workflow": body["workflow"]["workflow"]}
     _add_up(invoice)
     invoice["updatedAt"] = text(meter.clock())

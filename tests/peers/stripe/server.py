@@ -113,6 +113,8 @@ class Server:
         return self._once(request, path, rest)
 
     def _read(self, path: str, rest: list[str], query: Query) -> Object:
+        if (path, rest) == ("credit_notes", ["preview"]):
+            return writes.create_credit_note(self.account, query, preview=True)
         if not rest and path in LISTS:
             return page(self.account, path, query)
         if len(rest) == 2 and (path, rest[1]) in WITHIN:

@@ -136,8 +136,11 @@ def add_up(account: Account, id: str, amount: int) -> None:
     account.change(id, **{name: int(str(account.objects[id][name])) + amount for name in sums})
 
 
-def create_credit_note(account: Account, body: Query) -> Object:
-    """POST /v1/credit_notes: of an open invoice what is due, of a paid one as credit of the customer."""
+def create_credit_note(account: Account, body: Query, preview: bool = False) -> Object:
+    """POST /v1/credit_notes: of an open invoice what is due, of a paid one as credit of the customer.
+
+    As a `preview` nothing is made.
+    """
     fields = allowed(body, {"invoice", "lines", "memo", "metadata", "credit_amount", "reason"})
     id = str(fields["invoice"])
     invoice = in_status(account, id, {"open", "paid"}, "credited")
@@ -163,8 +166,10 @@ def create_credit_note(account: Account, body: Query) -> Object:
         total=amount,
         pre_payment_amount=amount - paid,
         post_payment_amount=paid,
-        metadata=fields["metadata"],
+        metadata=fields.get("metadata", {}),
     )
+    if preview:
+        return made
     account.parts[str(made["id"])] = [
         shaped("credit_note_line_item", id=f"cnli_{made['id']}_{place}", amount=int(str(line["amount"])),
                invoice_line_item=line["invoice_line_item"])

@@ -31,6 +31,17 @@ def test_signals_are_handed_out_reassigned_and_covered(manager: Asking) -> None:
     manager(f"DELETE /team/rules/{number}", None, 404)
 
 
+def test_days_are_announced_and_taken_back(manager: Asking, program: Program) -> None:
+    wanted = {"name": "Launch", "first_day": "2026-11-20", "meter_id": "meter_api"}
+    made = manager("POST /calendar", wanted, 201)
+    assert (made["last_day"], made["kind"], made["customer_id"]) == ("2026-11-20", "event", None)
+    assert program.asking("viewer")("GET /calendar")["entries"] == [made]
+    program.asking("viewer")("POST /calendar", wanted, 403)
+    manager("POST /calendar", {**wanted, "last_day": "2026-11-19"}, 409)
+    manager.answer(f"DELETE /calendar/{made['id']}", None, 204)
+    manager(f"DELETE /calendar/{made['id']}", None, 404)
+
+
 def test_the_settings_have_a_version_and_are_for_admins(manager: Asking, program: Program) -> None:
     admin = program.asking("admin")
     seen = admin.answer("GET /settings").headers["ETag"]
