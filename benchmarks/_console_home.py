@@ -70,10 +70,10 @@ def _make_drafts(warehouse: Warehouse) -> None:
 
 
 def _lines(warehouse: Warehouse) -> list[tuple[str, str, str, str, str, str]]:
-    """Lines that signals may name, with their invoice and its status, customer and name, and their price."""
+    """Lines that signals may name, with their invoice and its status, customer and name, and their item."""
     with closing(warehouse.connect()) as con:
         return con.execute("""
-            SELECT l.line_id, l.invoice_id, i.status, i.customer_id, c.name, l.price_id
+            SELECT l.line_id, l.invoice_id, i.status, i.customer_id, c.name, l.item_id
             FROM books.invoice_lines AS l JOIN books.invoices AS i USING (integration, invoice_id)
             JOIN books.customers AS c USING (integration, customer_id)
             ORDER BY hash(l.line_id) LIMIT 50000""").fetchall()
@@ -105,7 +105,7 @@ def _signal(
     number: int, line: tuple[str, str, str, str, str, str], runs: list[Run], chance: random.Random
 ) -> list[tuple[type[Any], dict[str, Any]]]:
     """The rows of one signal."""
-    line_id, invoice, status, customer, name, price = line
+    line_id, invoice, status, customer, name, item = line
     kind = number % len(CODES)
     (rule, code, category), severity = CODES[kind], SEVERITIES[min(int(chance.expovariate(0.8)), 4)]
     first, last = runs[kind], runs[kind - len(CODES)]
@@ -113,15 +113,15 @@ def _signal(
     amount, closed = Decimal(chance.randrange(100, 5_000_000)).scaleb(-2), number % 10 == 0
     title = f"{name} is charged wrongly on {invoice}"
     money = {"under": amount, "over": Decimal(0), "exposure": Decimal(0)}
-    records = (("price", price, "cause"), ("invoice_line", line_id, "affected"), ("invoice", invoice, "affected"),
+    records = (("item", item, "cause"), ("invoice_line", line_id, "affected"), ("invoice", invoice, "affected"),
                ("customer", customer, "affected"))  # fmt: skip
     change = f"{number:032x}"
     rows: list[tuple[type[Any], dict[str, Any]]] = [
         (Signal, {
             "id": number, "fingerprint": f"{number:064x}", "rule": rule, "rule_hash": "0" * 64, "code": code,
             "title": title, "severity": severity, "category": category, "confidence": "exact",
-            "gate": "hold" if severity == "critical" else "warn", "integration": "files", "cause_type": "price",
-            "cause_id": price, "group_key": "", "covers": None,
+            "gate": "hold" if severity == "critical" else "warn", "integration": "files", "cause_type": "item",
+            "cause_id": item, "group_key": "", "covers": None,
             "status": "resolved" if closed else "unhandled", "status_at": seen, "status_reason": "opened",
             "priority": f"P{1 + number % 4}", "assignee": PEOPLE[number % 5] if number % 5 < 4 else None,
             "version": 1, "first_seen": seen, "last_seen": NOW, "first_run_id": first.id, "last_run_id": last.id,
@@ -130,7 +130,7 @@ def _signal(
             "finalizes_at": NOW + timedelta(hours=8) if status == "draft" else None,
             "bill_run_id": "run-1" if status == "draft" else None, "money_in": "USD", "rank_amount": amount, **money,
         }),
-        (SignalText, {"signal_id": number, "text": f"{title} {rule} {code} price:{price} {customer}".lower()}),
+        (SignalText, {"signal_id": number, "text": f"{title} {rule} {code} item:{item} {customer}".lower()}),
         (SignalImpact, {"signal_id": number, "currency": "USD", **money}),
         (StoredFinding, {
             "id": number, "signal_id": number, "run_id": last.id, "key": f"{number:064x}", "digest": "0" * 64,

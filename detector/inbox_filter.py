@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.operational_tables import Signal, SignalEntity, SignalText
+from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, SignalText
 
 URGENT = timedelta(hours=24)
 """A signal is urgent while one of its drafts becomes final within this time."""
@@ -92,16 +92,20 @@ class Filter:
                 raise BadFilter(f"{name} cannot be {getattr(self, name)!r}; use one of {known}")
 
 
-def conditions(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """What the filter asks of a row of `signals` to be listed. What is merged into another signal is listed only among
-    every signal; its money counts wherever the other one is listed.
+    every signal; its money counts wherever the other one is listed. `all_rows`: for counting along every row, where no
+    index is searched.
     """
-    return [*counted(wanted, now), *([] if wanted.view == "every" else [Signal.merged_into.is_(None)])]
+    return [
+        *counted(wanted, now, all_rows=all_rows),
+        *([] if wanted.view == "every" else [Signal.merged_into.is_(None)]),
+    ]
 
 
-def counted(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+def counted(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """As `conditions`, with what is merged into other signals: all whose money counts."""
-    found = [*_view(wanted, now), *_status(wanted.status), *narrowing(wanted)]
+    found = [*_view(wanted, now), *_status(wanted.status, all_rows), *narrowing(wanted)]
     for name, column in FACETS.items():
         values: tuple[str, ...] = getattr(wanted, name) if name != "status" else ()
         if values:
@@ -153,11 +157,12 @@ def _view(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
     return [not_(asleep(now))]
 
 
-def _status(status: str) -> list[ColumnElement[bool]]:
+def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
+    """Open is told by the status itself where all rows are read: SQLite takes a computed column from no index."""
     if status == "any":
         return []
     if status == "open":
-        return [Signal.is_open.is_(True)]
+        return [Signal.status.in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
     return [Signal.status == status]
 
 

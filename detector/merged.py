@@ -45,11 +45,13 @@ def money(signal: Signal, others: Sequence[Signal]) -> list[tuple[str, Decimal]]
 
 def case_of(session: Session, signal: Signal) -> list[Signal]:
     """The other open signals of the signal's case, in the order in which they would speak for it."""
-    own = select(MergedCause.case_id).where(MergedCause.fingerprint == signal.fingerprint)
+    own = session.scalar(select(MergedCause.case_id).where(MergedCause.fingerprint == signal.fingerprint))
+    if own is None:
+        return []
     query = (
         select(Signal)
         .join(MergedCause, MergedCause.fingerprint == Signal.fingerprint)
-        .where(MergedCause.case_id.in_(own), Signal.is_open.is_(True), Signal.id != signal.id)
+        .where(MergedCause.case_id == own, Signal.is_open.is_(True), Signal.id != signal.id)
         .order_by(MergedCause.position)
         .options(selectinload(Signal.impacts))
     )

@@ -81,20 +81,33 @@ def _overview(session: Session, wanted: Filter, now: datetime) -> Overview:
 def totals_by(
     session: Session, key: SQLColumnExpression[Any], where: Sequence[ColumnElement[bool]]
 ) -> dict[Any, tuple[Total, ...]]:
-    """The money of the signals that match `where` per currency, by `key`, in one statement."""
-    columns = (SignalImpact.under, SignalImpact.over, SignalImpact.exposure)
-    sums = (func.sum(column) for column in columns)
-    query = (
-        select(key, SignalImpact.currency, *sums, func.count())
+    """The money of the signals that match `where` per currency, by `key`.
+
+    What a signal has in its one currency stands with it; only where there are several are its impacts read.
+    """
+    single = select(key, Signal.money_in, *_sums(Signal), func.count()).where(*where, Signal.money_in != SEVERAL)
+    several = (
+        select(key, SignalImpact.currency, *_sums(SignalImpact), func.count())
         .join(Signal, Signal.id == SignalImpact.signal_id)
-        .where(*where)
-        .group_by(key, SignalImpact.currency)
-        .order_by(SignalImpact.currency)
+        .where(*where, Signal.money_in == SEVERAL)
     )
-    found: dict[Any, tuple[Total, ...]] = {}
-    for value, currency, under, over, exposure, count in session.execute(query):
-        found[value] = (*found.get(value, ()), Total(currency, under, over, exposure, count))
-    return found
+    found: dict[Any, dict[str, Total]] = {}
+    for query in (single.group_by(key, Signal.money_in), several.group_by(key, SignalImpact.currency)):
+        for value, currency, *sums, count in session.execute(query):
+            own = found.setdefault(value, {})
+            before = own.get(currency, Total(currency, Decimal(0), Decimal(0), Decimal(0), 0))
+            own[currency] = Total(
+                currency,
+                before.under + sums[0],
+                before.over + sums[1],
+                before.exposure + sums[2],
+                before.signals + count,
+            )
+    return {value: tuple(own[currency] for currency in sorted(own)) for value, own in found.items()}
+
+
+def _sums(table: type[Signal] | type[SignalImpact]) -> list[Any]:
+    return [func.sum(column) for column in (table.under, table.over, table.exposure)]
 
 
 def _query(wanted: Filter, now: datetime) -> Any:

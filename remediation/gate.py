@@ -238,7 +238,20 @@ def _alert(remedy: Remedy, row: Mapping[str, Any], draft: Draft, now: datetime) 
     return None
 
 
-def _reason(signal: Signal, invoice: str, findings: Sequence[StoredFinding]) -> Reason:
+@dataclass(frozen=True)
+class _Says:
+    """What the gate reads of a signal; a bill run may have thousands."""
+
+    id: int
+    gate: str
+    title: str
+
+    @property
+    def label(self) -> str:
+        return f"SIG-{self.id}"
+
+
+def _reason(signal: _Says, invoice: str, findings: Sequence[Any]) -> Reason:
     """The signal with its money on this draft, each kind and currency for itself."""
     sums: dict[tuple[str, str], Decimal] = {}
     for each in findings:
@@ -249,13 +262,15 @@ def _reason(signal: Signal, invoice: str, findings: Sequence[StoredFinding]) -> 
     return Reason(signal.label, signal.gate, signal.title, ", ".join(money))
 
 
-def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[StoredFinding]]:
-    """What the signals say now, by signal."""
-    query = select(StoredFinding).where(StoredFinding.gone_since.is_(None)).order_by(StoredFinding.id)
-    found: dict[int, list[StoredFinding]] = {}
+def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[Any]]:
+    """What the signals say now, by signal: records and money."""
+    of = StoredFinding
+    columns = (of.signal_id, of.records, of.currency, of.under, of.over, of.exposure)
+    query = select(*columns).where(of.gone_since.is_(None)).order_by(of.id)
+    found: dict[int, list[Any]] = {}
     numbers = sorted(signals)
     for start in range(0, len(numbers), SOME):
-        for finding in session.scalars(query.where(StoredFinding.signal_id.in_(numbers[start : start + SOME]))):
+        for finding in session.execute(query.where(StoredFinding.signal_id.in_(numbers[start : start + SOME]))):
             found.setdefault(finding.signal_id, []).append(finding)
     return found
 
@@ -278,22 +293,22 @@ def _key(row: Mapping[str, Any]) -> Key:
     return str(row["integration"]), str(row["invoice_id"])
 
 
-def _signals(session: Session, drafts: set[Key]) -> dict[Key, list[Signal]]:
+def _signals(session: Session, drafts: set[Key]) -> dict[Key, list[_Says]]:
     """The open signals of rules that hold or warn, by the drafts that they name as wrong now."""
     query = (
-        select(SignalEntity.entity_id, Signal)
+        select(SignalEntity.entity_id, Signal.integration, Signal.id, Signal.gate, Signal.title)
         .join(Signal, Signal.id == SignalEntity.signal_id)
         .where(SignalEntity.type == "invoice", SignalEntity.role != "evidence", SignalEntity.gone_since.is_(None))
         .where(Signal.gate.in_(("hold", "warn")), Signal.status.in_(OPEN_STATUSES), Signal.clear_runs == 0)
         .order_by(Signal.id)
     )
     invoices = sorted({invoice for _, invoice in drafts})
-    found: dict[Key, list[Signal]] = {}
+    found: dict[Key, list[_Says]] = {}
     for start in range(0, len(invoices), SOME):
         some = query.where(SignalEntity.entity_id.in_(invoices[start : start + SOME]))
-        for id, signal in session.execute(some):
-            if (signal.integration, id) in drafts:
-                found.setdefault((signal.integration, id), []).append(signal)
+        for id, integration, number, does, title in session.execute(some):
+            if (integration, id) in drafts:
+                found.setdefault((integration, id), []).append(_Says(number, does, title))
     return found
 
 

@@ -15,19 +15,23 @@ from statistics import quantiles
 from typing import Any
 
 from sqlalchemy import Select, case, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from billing.money import is_currency
 from detector import outcomes
 from detector.detail import amount, instant
 from store import audit
 from store.missed_tables import MissedFault
-from store.operational_tables import Signal, SignalEntity, StoredFinding
+from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
 
 DISMISSED = ("false_positive", "suppressed")
 
 MONEY_OF: Mapping[str, str] = outcomes.KINDS
 """What money is counted as, and what that means."""
+
+COLUMNS = (Signal.id, Signal.first_seen, Signal.finalizes_at, Signal.is_open, Signal.status, Signal.status_reason,
+           Signal.resolved_at)  # fmt: skip
+"""What is counted of a signal; there may be a hundred thousand."""
 
 CAUGHT = ("on_draft", "after_issue", "before_billing")
 """Where a fault was when it was first seen: on a draft, on issued invoices only, or on no invoice yet."""
@@ -54,10 +58,12 @@ class Tally:
     signals: list[int] = field(default_factory=list)
     money: dict[str, Decimal] = field(default_factory=dict)
     estimate: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    _known: set[int] = field(default_factory=set, repr=False)
 
     def add(self, signal: int) -> None:
         """Count a signal, once."""
-        if signal not in self.signals:
+        if signal not in self._known:
+            self._known.add(signal)
             self.signals.append(signal)
 
     def as_json(self) -> dict[str, Any]:
@@ -127,9 +133,12 @@ class Scoreboard:
 
 def scoreboard(session: Session, since: datetime, until: datetime) -> Scoreboard:
     """The numbers of [since, until)."""
-    seen = (Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED))
-    query = select(Signal).where(*seen).options(selectinload(Signal.impacts)).order_by(Signal.id)
-    signals, ids = list(session.scalars(query)), select(Signal.id).where(*seen)
+    along = Signal.is_open.in_((True, False))  # the index by when they were first seen begins with it
+    seen = (along, Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED))
+    signals, ids = (
+        list(session.execute(select(*COLUMNS).where(*seen).order_by(Signal.id))),
+        select(Signal.id).where(*seen),
+    )
     numbers = {name: Tally() for name in (*CAUGHT, *MONEY_OF)}
     _count(session, signals, ids, numbers)
     _sum_closed(session, since, until, numbers)
@@ -180,7 +189,7 @@ def miss(
     return made
 
 
-def _count(session: Session, signals: Iterable[Signal], ids: Select[int], numbers: Mapping[str, Tally]) -> None:
+def _count(session: Session, signals: Iterable[Any], ids: Select[int], numbers: Mapping[str, Tally]) -> None:
     """Each signal where it was caught; what is still open says how much may be wrong there."""
     drafts = func.max(case((SignalEntity.status == "draft", 1), else_=0))
     query = select(SignalEntity.signal_id, drafts).where(
@@ -188,16 +197,20 @@ def _count(session: Session, signals: Iterable[Signal], ids: Select[int], number
         SignalEntity.signal_id.in_(ids),
     )  # fmt: skip
     has_draft = {id: bool(drafted) for id, drafted in session.execute(query.group_by(SignalEntity.signal_id))}
+    where: dict[int, Tally] = {}
     for signal in signals:
         in_time = signal.finalizes_at is not None and signal.first_seen < signal.finalizes_at
         issued = "after_issue" if signal.id in has_draft else "before_billing"
         tally = numbers["on_draft" if in_time or has_draft.get(signal.id) else issued]
         tally.add(signal.id)
-        for impact in signal.impacts if signal.is_open else ():
-            for kind in ("under", "over", "exposure"):
-                if total := getattr(impact, kind):
-                    key = (kind, impact.currency)
-                    tally.estimate[key] = tally.estimate.get(key, Decimal(0)) + total
+        if signal.is_open:
+            where[signal.id] = tally
+    money = select(SignalImpact).where(SignalImpact.signal_id.in_(ids.where(Signal.is_open.is_(True))))
+    for impact in session.execute(money.with_only_columns(*SignalImpact.__table__.columns)):
+        for kind in ("under", "over", "exposure"):
+            if total := getattr(impact, kind):
+                estimate, key = where[impact.signal_id].estimate, (kind, impact.currency)
+                estimate[key] = estimate.get(key, Decimal(0)) + total
 
 
 def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
@@ -213,7 +226,7 @@ def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Map
             numbers[each.kind].estimate[each.kind, each.currency] = each.estimate
 
 
-def _detected(session: Session, signals: Iterable[Signal], ids: Select[int]) -> Times:
+def _detected(session: Session, signals: Iterable[Any], ids: Select[int]) -> Times:
     """From the end of the first period that was wrong until it was seen; what was seen before took no time."""
     found = {each.id: each.first_seen for each in signals}
     ends = func.min(StoredFinding.period_end)
@@ -224,7 +237,7 @@ def _detected(session: Session, signals: Iterable[Signal], ids: Select[int]) -> 
     return _times((id, max(found[id] - end, timedelta(0))) for id, end in ended if end is not None)
 
 
-def _resolved(signals: Iterable[Signal]) -> Times:
+def _resolved(signals: Iterable[Any]) -> Times:
     """From when it was first seen until people resolved it; what healed by itself says nothing of them."""
     return _times(
         (each.id, each.resolved_at - each.first_seen)

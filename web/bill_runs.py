@@ -27,6 +27,9 @@ from web.records import named_by, one
 
 pages = Blueprint("bill_runs", __name__)
 
+BLOCKING = 50
+"""Signals that a page names; the inbox lists all that are blocking in the run."""
+
 GATE: Mapping[str, tuple[str, ...]] = {
     "pass": ("passed", "corrected", "released"),
     "warn": ("warned",),
@@ -67,13 +70,15 @@ def shown(id: str) -> tuple[str, int]:
     with operational.reading(console().engine) as session:
         standing = gate.standing(session, drafts, stale(session, console().limits, now()), now())
         found = shares.of_invoices(session, ids)
+        count, blocking = _blocking(session, standing, found)
         return show(
             "bill_run.html",
             row=row,
             others=others,
             gate=counted(standing),
             states={draft.invoice: draft.state for draft in standing},
-            blocking=_blocking(session, standing, found),
+            blocking=blocking,
+            blocked_by=count,
             first_final=min((draft.finalizes_at for draft in standing if draft.finalizes_at), default=None),
             money=shares.by_currency(found),
             by_state=by_state,
@@ -115,18 +120,30 @@ def counted(standing: Sequence[gate.Draft]) -> dict[str, int]:
 
 def _blocking(
     session: Session, standing: Sequence[gate.Draft], found: Sequence[shares.Share]
-) -> list[tuple[Signal, int, list[Sums]]]:
-    """The signals that keep drafts of the run back: how many drafts each, and its money on the run's invoices."""
+) -> tuple[int, list[tuple[Signal, int, list[Sums]]]]:
+    """How many signals keep drafts of the run back; those with most money on its invoices: how many drafts each, and
+    that money.
+    """
     labels = Counter(
         reason.signal for draft in standing for reason in draft.reasons if reason.does == "hold" and reason.signal
     )
     drafts = {int(label.removeprefix("SIG-")): count for label, count in labels.items()}
-    query = select(Signal).where(Signal.id.in_(drafts)).options(selectinload(Signal.impacts))
-    signals = session.scalars(query.order_by(Signal.rank_amount.desc(), Signal.id)).all()
-    return [
-        (signal, drafts[signal.id], shares.by_currency(share for share in found if share.signal == signal.id))
-        for signal in signals
+    own: dict[int, list[shares.Share]] = {}
+    for share in found:
+        own.setdefault(share.signal, []).append(share)
+    heaviest = sorted(drafts, key=lambda number: (-_weight(own.get(number, ())), number))[:BLOCKING]
+    query = select(Signal).where(Signal.id.in_(heaviest)).options(selectinload(Signal.impacts))
+    signals = {signal.id: signal for signal in session.scalars(query)}
+    return len(drafts), [
+        (signals[number], drafts[number], shares.by_currency(own.get(number, ())))
+        for number in heaviest
+        if number in signals
     ]
+
+
+def _weight(found: Sequence[shares.Share]) -> Decimal:
+    """The money of shares for ordering across currencies."""
+    return sum((console().weight(each.currency, each.under + each.over + each.exposure) for each in found), Decimal(0))
 
 
 def _compared(books: DuckDBPyConnection, row: Mapping[str, Any]) -> list[Compared]:

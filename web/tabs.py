@@ -81,6 +81,7 @@ def _address(filter: Filter, default: SavedView | None) -> str:
 def _counts(session: Session, filters: Mapping[str, Filter]) -> dict[str, int]:
     """How many signals each filter lists, all in one statement; a search for text is too dear to be counted."""
     columns = [
-        func.count().filter(and_(True, *conditions(wanted, now()))).label(name) for name, wanted in filters.items()
+        func.count().filter(and_(True, *conditions(wanted, now(), all_rows=True))).label(name)
+        for name, wanted in filters.items()
     ]
     return dict(session.execute(select(*columns).select_from(Signal)).one()._mapping)
