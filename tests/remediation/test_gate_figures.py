@@ -152,7 +152,9 @@ def by_people(made: House, right: Path, drafts: set[str]) -> None:
 
 
 def let_go(made: House, invoice: str, signal: str) -> bool:
-    """Release the draft by its action; whether it goes out by itself again."""
+    """Release the draft by its action; whether it goes out by itself again. One that people made final went out."""
+    if made.peer.object(invoice)["status"] != "draft":
+        return True
     made.run("advise", signal)
     waiting = [each for each in made.actions(signal, "release_draft")
                if each["object"] == f"invoice:{invoice}" and each["status"] == "proposed"]  # fmt: skip
