@@ -1,12 +1,11 @@
 """What the gate is worth on the example company with every fault, at Stripe's peer: the figures of docs/remediation.md.
 
-Every rule runs, the standing approval holds what is blocked; then each held draft is repaired by its actions and, as
-far as its cause is work of people, by putting the correct rows into the billing system, and released. `make held`.
+Every rule runs, and the standing approval holds what is blocked. Then each held draft whose signals call for a
+correction is corrected, verified and released by its actions; the others stay held for people. `make held`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -23,13 +22,14 @@ from integrations import example
 from remediation.verify import verify
 from store import operational
 from store.operational_tables import Signal
-from tests.remediation.house import AS_OF, STRIPE_HOLDS, House, company, filled, house
+from tests.remediation.house import AS_OF, House, company, filled, house
 
 pytestmark = pytest.mark.held
 
 SEED = int(os.environ.get("TRUEUP_SEED", "11"))
 HOLD = {"hold": "automatic", "approved_by": "ann"}
-DRAFTS = ("invoices", "invoice_lines")
+NOT_AT_STRIPE = {"TU-31", "TU-32"}
+"""Faults of discounts that had ended, or are missing: Stripe shows only those that are given, so no rule sees them."""
 
 
 @dataclass
@@ -49,15 +49,14 @@ class Figures:
         return (
             f"gate: {len(self.drafts)} drafts, {len(self.faulty)} faulty; held {len(self.seen & self.held)} of "
             f"{len(self.seen)} that a rule holds, {len(self.held - self.faulty)} correct ones held; repaired by "
-            f"actions {len(self.by_action)}, by people {len(self.held - self.others - self.by_action)}; released "
-            f"{len(self.released)} of {len(self.held - self.others)} ({len(self.others)} are kept by somebody else)"
+            f"actions {len(self.by_action)}, of these released {len(self.released)}; left to people "
+            f"{len(self.held - self.by_action)}, {len(self.others)} of which somebody else keeps"
         )
 
 
 def test_every_wrong_draft_is_held_repaired_and_released_and_no_correct_one_is_held(tmp_path: Path) -> None:
     least = example.least_for("all")
     books = company(tmp_path / "books", faults="all", customers=least, seed=SEED)
-    right = company(tmp_path / "right", faults="none", customers=least, seed=SEED)
     filled(tmp_path, books)
     figures = Figures()
     with house(tmp_path, books, AS_OF + timedelta(minutes=10)) as made:
@@ -65,7 +64,7 @@ def test_every_wrong_draft_is_held_repaired_and_released_and_no_correct_one_is_h
         codes = faults_of(books / "truth.jsonl", figures.drafts)
         holding = {rule["code"] for rule in made.json("rules", "list") if rule["gate"] == "hold"}
         figures.faulty = set(codes)
-        figures.seen = {invoice for invoice, found in codes.items() if found & holding}
+        figures.seen = {invoice for invoice, found in codes.items() if found & (holding - NOT_AT_STRIPE)}
         made.configure(gate=HOLD)
         held = {each["invoice"]: each["hold"] for each in made.json("gate", "--hold") if each["state"] == "held"}
         figures.held = set(held)
@@ -75,16 +74,15 @@ def test_every_wrong_draft_is_held_repaired_and_released_and_no_correct_one_is_h
         for id in sorted(holds):
             if by_actions(made, id):
                 figures.by_action.add(id)
-        by_people(made, right, figures.held - figures.by_action)
-        made.run("sync", "stripe")
-        made.run("run")
         figures.others = figures.held - holds.keys()
-        figures.released = {id for id, signal in sorted(holds.items()) if let_go(made, id, signal)}
+        figures.released = {id for id in sorted(figures.by_action) if let_go(made, id, holds[id])}
         print(figures.told())
-        print({id: (codes.get(id), reasons(made, id)) for id in holds.keys() - figures.released})
+        print("left to people:", {id: sorted(codes.get(id, ())) for id in holds.keys() - figures.released})
+        print("not held:", {id: sorted(codes[id]) for id in figures.seen - figures.held})
+        assert all(made.peer.object(id)["auto_advance"] is False for id in figures.held - figures.released)
     assert figures.seen <= figures.held
     assert not figures.held - figures.faulty
-    assert figures.released == figures.held - figures.others
+    assert figures.by_action and figures.released == figures.by_action
 
 
 def faults_of(truth: Path, drafts: set[str]) -> Mapping[str, set[str]]:
@@ -93,7 +91,7 @@ def faults_of(truth: Path, drafts: set[str]) -> Mapping[str, set[str]]:
     for line in truth.read_text().splitlines():
         fault = json.loads(line)
         for each in fault["entities"]:
-            if each["type"] == "invoice" and each["role"] == "affected" and each["id"] in drafts:
+            if each["type"] == "invoice" and each["role"] != "evidence" and each["id"] in drafts:
                 found.setdefault(each["id"], set()).add(fault["code"])
     return found
 
@@ -136,21 +134,6 @@ def verified(made: House, id: str) -> None:
             print(f"{id} of {signal.code} {signal.rule} is not verified: {verdict.found}")
 
 
-def by_people(made: House, right: Path, drafts: set[str]) -> None:
-    """What people repair: the drafts, and all that lies behind them, are in the billing system as they should be."""
-    rows = {path.stem: list(_rows(path)) for path in right.iterdir() if path.stem in STRIPE_HOLDS}
-    mended = {row["customer_id"] for row in rows["invoices"] if row["invoice_id"] in drafts}
-    for row in rows["invoices"]:
-        if row["invoice_id"] in drafts:
-            row |= {"auto_advance": False, "finalizes_at": None}
-    rows["invoices"] = [row for row in rows["invoices"] if row["invoice_id"] in drafts]
-    rows["invoice_lines"] = [row for row in rows["invoice_lines"] if row["invoice_id"] in drafts]
-    for table in ("credit_notes", "payments"):
-        rows.pop(table, None)
-    rows["customers"] = [row for row in rows["customers"] if row["customer_id"] in mended]
-    made.peer.load(rows)
-
-
 def let_go(made: House, invoice: str, signal: str) -> bool:
     """Release the draft by its action; whether it goes out by itself again."""
     made.run("advise", signal)
@@ -162,15 +145,3 @@ def let_go(made: House, invoice: str, signal: str) -> bool:
     made.run("actions", "apply", waiting[0]["id"])
     made.run("actions", "verify", waiting[0]["id"])
     return made.peer.object(invoice)["auto_advance"] is True
-
-
-def _rows(path: Path) -> Iterable[dict[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8") as file:
-            yield from csv.DictReader(file)
-    elif path.suffix == ".jsonl":
-        yield from (json.loads(line) for line in path.read_text().splitlines())
-    else:
-        import pyarrow.parquet as parquet
-
-        yield from parquet.read_table(path).to_pylist()

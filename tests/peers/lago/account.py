@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tests.peers.vendor import Object, Refused, text
+from tests.peers.lago import writes
+from tests.peers.lago.names import missing, uid
+from tests.peers.vendor import Object, text
 
 PREFIX = "/api/v1/"
 KEYS = {
@@ -24,11 +25,6 @@ AGGREGATION = {"count": "count_agg", "sum": "sum_agg", "max": "max_agg", "unique
 MODEL = {"per_unit": "standard"}
 ROUNDING = {"ceiling": "ceil", "floor": "floor", "half_up": "round"}
 LISTS = "billable_metrics plans customers subscriptions applied_coupons invoices credit_notes payments wallets events"
-
-
-def uid(name: object) -> str:
-    """A stable UUID for a name."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, str(name)))
 
 
 def cents(amount: object, currency: object) -> int:
@@ -55,73 +51,21 @@ class Account:
         """A list or an object."""
         parts = path.removeprefix(PREFIX).split("/")
         if method != "GET" or not path.startswith(PREFIX):
-            raise _missing(path)
+            raise missing(path)
         if parts[0] == "wallets" and parts[2:] == ["wallet_transactions"]:
             return _page("wallet_transactions", self.transactions.get(parts[1], []), query)
         if parts[0] == "customers" and parts[2:] == ["applied_coupons"]:
             own = [each for each in self.lists["applied_coupons"] if each["external_customer_id"] == parts[1]]
             return _page("applied_coupons", own, query)
         if parts[0] not in self.lists or len(parts) > 2:
-            raise _missing(path)
+            raise missing(path)
         if len(parts) == 1:
             return _page(parts[0], [self._short(parts[0], each) for each in self._filtered(parts[0], query)], query)
-        return self._one(parts[0], parts[1], query)
+        return self.one(parts[0], parts[1], query)
 
     def write(self, method: str, path: str, body: Object) -> Object:
-        """The few writes that tests need, as Lago's own rules have them; it has no idempotency keys."""
-        parts = path.removeprefix(PREFIX).split("/")
-        if parts == ["credit_notes"]:
-            return {"credit_note": self._create_note(body["credit_note"])}
-        if parts == ["events"]:
-            return {"event": self._event(body["event"])}
-        if method == "DELETE" and parts[0] == "subscriptions" and len(parts) == 2:
-            held = self._one("subscriptions", parts[1], {})["subscription"]
-            held.update(status="terminated", terminated_at=text(self.clock()))
-            return {"subscription": held}
-        if method == "DELETE" and parts[0] == "customers" and parts[2:3] == ["applied_coupons"]:
-            coupon = self._one("applied_coupons", parts[3], {})["applied_coupon"]
-            coupon.update(status="terminated", terminated_at=text(self.clock()))
-            return {"applied_coupon": coupon}
-        if parts[0] != "invoices" or len(parts) != 3 or parts[2] not in ("void", "retry_payment"):
-            raise _missing(path)
-        invoice = self._one("invoices", parts[1], {})["invoice"]
-        if invoice["status"] != "finalized" or invoice["payment_status"] == "succeeded":
-            raise Refused(405, {"status": 405, "error": "Method Not Allowed", "code": "not_voidable"})
-        now = text(self.clock())
-        done = {"status": "voided", "voided_at": now} if parts[2] == "void" else {"payment_status": "succeeded"}
-        invoice.update(done, updated_at=now)
-        return {"invoice": invoice}
-
-    def _event(self, asked: Object) -> Object:
-        """An event; its transaction counts once for a subscription."""
-        same = ("transaction_id", "external_subscription_id")
-        if any(all(each[name] == asked[name] for name in same) for each in self.lists["events"]):
-            raise Refused(422, {"status": 422, "error": "Unprocessable Entity", "code": "validation_errors"})
-        at = text(datetime.fromtimestamp(asked["timestamp"], UTC))
-        known = dict.fromkeys(("lago_customer_id", "lago_subscription_id", "precise_total_amount_cents"))
-        made = {**known, **asked, "lago_id": uid(at), "timestamp": at, "created_at": text(self.clock())}
-        self.lists["events"].insert(0, made)
-        return made
-
-    def _create_note(self, asked: Object) -> Object:
-        """A credit note, off what is due of the invoice, or as credit of the customer."""
-        invoice = self._one("invoices", asked["invoice_id"], {})["invoice"]
-        fees = {fee["lago_id"]: fee for fee in invoice["fees"]}
-        amount, offset = sum(each["amount_cents"] for each in asked["items"]), asked.get("offset_amount_cents", 0)
-        due = invoice.get("total_due_amount_cents", invoice["total_amount_cents"])
-        wrong = [each for each in asked["items"] if each["amount_cents"] > fees[each["fee_id"]]["amount_cents"]]
-        if wrong or offset > due or amount != offset + asked.get("credit_amount_cents", 0):
-            raise Refused(422, {"status": 422, "error": "Unprocessable Entity", "code": "validation_errors"})
-        id, now = uid(f"note {len(self.lists['credit_notes'])}"), text(self.clock())
-        self.lists["credit_notes"].insert(0, {
-            "lago_id": id, "lago_invoice_id": invoice["lago_id"], "number": f"CN-{id}", "reason": asked["reason"],
-            "description": asked["description"], "currency": invoice["currency"], "credit_status": "available",
-            "total_amount_cents": amount, "credit_amount_cents": amount - offset, "offset_amount_cents": offset,
-            "created_at": now, "updated_at": now,
-            "items": [{**each, "lago_id": uid(f"item {id}"), "fee": fees[each["fee_id"]]} for each in asked["items"]],
-        })  # fmt: skip
-        invoice.update(total_due_amount_cents=due - offset, updated_at=now)
-        return dict(self.lists["credit_notes"][0])
+        """What is changed; Lago has no idempotency keys."""
+        return writes.written(self, method, path, body)
 
     def _filtered(self, name: str, query: dict[str, list[str]]) -> list[Object]:
         found = self.lists[name]
@@ -142,13 +86,14 @@ class Account:
         }
         return {field: value for field, value in thing.items() if field not in hidden.get(name, ())}
 
-    def _one(self, name: str, id: str, query: dict[str, list[str]]) -> Object:
+    def one(self, name: str, id: str, query: dict[str, list[str]]) -> Object:
+        """A single object by its key. Raises Refused."""
         key = KEYS.get(name, "lago_id")
         status = query.get("status", ["active"])[0] if name == "subscriptions" else None
         for thing in self.lists[name]:
             if thing[key] == id and (status is None or thing["status"] == status):
                 return {name.removesuffix("s"): thing}
-        raise _missing(name)
+        raise missing(name)
 
     def load(self, rows: dict[str, list[Object]]) -> None:
         """Takes over rows of the books; those that Lago has no object for are left out."""
@@ -350,10 +295,6 @@ class Account:
             self.transactions[wallet_id] = [_transaction(row, wallet_id, "outbound")]
             self.lists["wallets"].append(_wallet(row, wallet_id))
         self.transactions[wallet_id].append(_transaction(row, wallet_id, "inbound"))
-
-
-def _missing(what: str) -> Refused:
-    return Refused(404, {"status": 404, "error": "Not Found", "code": f"{what.strip('/').split('/')[-1]}_not_found"})
 
 
 def _page(name: str, found: list[Object], query: dict[str, list[str]]) -> Object:
