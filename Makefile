@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: demo test check lint bench causes chaos fuzz screens format lock clean help
+.PHONY: demo test check lint bench causes chaos fuzz prism screens format lock clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ chaos: .venv/.dev ## Kill import, sync, run, schedule and actions at random mome
 
 fuzz: .venv/.dev ## Try 5,000 hostile rule files; a few minutes
 	$(BIN)/pytest -m fuzz tests/detector/test_fuzz_rules.py
+
+prism: .venv/.dev ## Read from Prism on the published descriptions of Lago and OpenMeter; needs Node
+	$(BIN)/pytest -m prism -s tests/peers
 
 screens: .venv/.dev ## Take the screenshots of docs/screens again
 	$(BIN)/pytest -m screens tests/e2e
