@@ -176,12 +176,14 @@ def jsonl_rows(file: TableFile) -> Reading:
 def _unusual_keys(file: TableFile) -> str:
     """True for a line that is no object, names an unknown column or one twice; most lines look like the first."""
     known = ", ".join(literal(name) for name in file.table.by_name)
-    first = ", ".join(literal(name) for name in _first_keys(file) if name in file.table.by_name)
-    return (
-        f"CASE WHEN json_keys(_line) = [{first}]::VARCHAR[] THEN json_keys(_line) = [] "
-        f"ELSE NOT list_has_all([{known}], json_keys(_line)) OR len(json_keys(_line)) = 0 "
-        "OR len(json_keys(_line)) <> len(list_distinct(json_keys(_line))) END"
+    unusual = (
+        f"NOT list_has_all([{known}], json_keys(_line)) OR len(json_keys(_line)) = 0 "
+        "OR len(json_keys(_line)) <> len(list_distinct(json_keys(_line)))"
     )
+    first = _first_keys(file)
+    if not first or not set(first) <= set(file.table.by_name):
+        return f"({unusual})"
+    return f"CASE WHEN json_keys(_line) = [{', '.join(map(literal, first))}] THEN false ELSE {unusual} END"
 
 
 def _first_keys(file: TableFile) -> list[str]:
