@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: demo test check lint bench causes held chaos fuzz schema screens format lock clean help
+.PHONY: demo test check lint bench causes held chaos fuzz schema prism screens format lock clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ fuzz: .venv/.dev ## Try 5,000 hostile rule files; a few minutes
 
 schema: .venv/.dev ## Ask the API 20,000 odd requests as each role; some minutes
 	$(BIN)/pytest -m schema tests/web/api/test_schema.py
+
+prism: .venv/.dev ## Read from Prism on the published descriptions of Lago and OpenMeter; needs Node
+	$(BIN)/pytest -m prism -s tests/peers
 
 screens: .venv/.dev ## Take the screenshots of docs/screens again
 	$(BIN)/pytest -m screens tests/e2e

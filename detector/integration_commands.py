@@ -16,7 +16,8 @@ from detector.commands import Opened as Home
 from detector.cycle import Setting
 from detector.report import count
 from detector.terminal import JSON, JobFailed
-from integrations.capabilities import Counting, Integration, Rereading
+from detector.verification import verified
+from integrations.capabilities import Integration, Rereading
 from integrations.catalogue import find, kinds
 from integrations.http import SourceError
 from store import operational
@@ -46,21 +47,17 @@ def integrations(context: click.Context) -> None:
 @JSON
 @click.pass_obj
 def verify(home: Opened, name: str, as_json: bool) -> None:
-    """Ask a configured integration whether it can be read, and count its records beside the books."""
-    integration = _configured(home, name)
-    if wrong := integration.check():
-        raise JobFailed(f"{name}: {wrong}")
-    there = integration.counts() if isinstance(integration, Counting) else {}
-    here = home.warehouse.counts(name)
-    compared = [{"table": table, "source": count, "books": here[table]} for table, count in there.items()]
+    """Ask a configured integration for everything that it can do, and tell of each capability; nothing is written."""
+    integration, can = _configured(home, name), find(home.pulled[name]).capabilities
+    told = list(verified(integration, can, home.warehouse, home.clock()))
     if as_json:
-        terminal.answer({"name": name, "reads": True, "counts": compared})
+        terminal.answer({"name": name, "capabilities": [vars(each) for each in told]})
     else:
-        terminal.echo(f"{name}: can be read{'' if compared else '; it does not count its records'}")
-        for each in compared:
-            terminal.echo("  {table}: {source} there, {books} in the books".format(**each))
-    if apart := [str(each["table"]) for each in compared if each["source"] != each["books"]]:
-        raise JobFailed(f"{name}: not the same number of {', '.join(apart)}; trueup sync {name} --full reads all again")
+        terminal.echo("\n".join(map(str, told)))
+    if failed := [each.capability for each in told if each.state == "failed"]:
+        reads_all = "" if "lists" in failed else f"; trueup sync {name} --full reads all again"
+        why = f": {told[0].said}" if "lists" in failed else ""
+        raise JobFailed(f"{name}: {', '.join(failed)} failed{why}{reads_all}")
 
 
 @integrations.command("reconcile")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,6 +48,25 @@ class List:
         return self.read(objects, since)
 
 
+@dataclass(frozen=True)
+class OfCustomers(List):
+    """A list that Lago gives for one customer at a time; its pages are those of the customers."""
+
+    def listing(self, token: str | None, since: datetime | None) -> Listing:
+        """What the customers of a page have."""
+        owners = self.lists.page("customers", token, {})
+        found = [thing for owner in owners.objects for thing in self._of(str(owner.get("external_id")))]
+        return replace(owners, objects=found)
+
+    def _of(self, customer: str) -> Iterator[Object]:
+        token: str | None = None
+        while True:
+            listing = self.lists.page(self.name, token, {"external_customer_id": customer})
+            yield from listing.objects
+            if (token := listing.following) is None:
+                return
+
+
 @dataclass
 class Lists:
     """Reads one organization. Remembers the customers, plans and metrics it has met."""
@@ -77,7 +96,7 @@ class Lists:
             List(self, "invoices", self._invoices),
             List(self, "credit_notes", self._each("credit_notes", self.credit_note)),
             List(self, "payments", self._each("payments", bills.payment_rows)),
-            List(self, "wallets", self._each("wallets", self.wallet)),
+            OfCustomers(self, "wallets", self._each("wallets", self.wallet)),
             List(self, "events", self._each("events", self.event), self._recent),
         )
 
@@ -88,7 +107,8 @@ class Lists:
         following, number = meta.get("next_page"), int(meta.get("current_page") or token or 1)
         self.at = answer.at
         found = list(answer.body.get(name.rsplit("/", 1)[-1]) or [])
-        more = None if following is None or not found else str(following)
+        is_other = number < int(token or 1)  # whoever gives an earlier page than was asked for has no more
+        more = None if following is None or not found or is_other else str(following)
         return Listing(found, answer.at, more, number, self.page_size, meta.get("total_count"))
 
     def record(self, kind: str, id: str) -> tuple[str, Listing]:

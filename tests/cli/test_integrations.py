@@ -41,6 +41,29 @@ def forget(commands: Commands, what: str) -> None:
     warehouse.close()
 
 
+def test_an_account_is_asked_for_every_capability(commands: Commands, peer: Peer) -> None:
+    assert commands("sync", "stripe").code == 0
+    commands.monkeypatch.setenv("TRUEUP__INTEGRATIONS__STRIPE__WEBHOOK_SECRET_ENV", "STRIPE_SECRET")
+    commands.monkeypatch.setenv("STRIPE_SECRET", "whsec_x")
+    told = {
+        each["capability"]: each for each in commands("integrations", "verify", "stripe", "--json").json["capabilities"]
+    }
+    tried = [name for name, each in told.items() if each["state"] == "ok"]
+    assert tried == [
+        "lists",
+        *(f"single {k}" for k in ("customer", "subscription", "invoice", "credit_note")),
+        "webhooks",
+    ]
+    assert told["writes"]["said"].startswith("drafts can be held: per invoice; writes offered: hold_draft")
+
+    peer.control("forbid", paths=["disputes"])
+    try:
+        refused = commands("integrations", "verify", "stripe")
+        assert (refused.code, "The key may not read disputes" in refused.err) == (1, True)
+    finally:
+        peer.control("forbid", paths=[])
+
+
 def test_what_is_apart_is_told_and_mended(commands: Commands) -> None:
     assert commands("sync", "stripe").code == 0
     agreed = commands("integrations", "reconcile", "stripe")

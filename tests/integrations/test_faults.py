@@ -10,7 +10,7 @@ import pytest
 
 from integrations.http import Client
 from tests.integrations.fake_time import FakeTime
-from tests.integrations.fault_cases import ACCOUNTS, CASES, DOCUMENT, Account, Case, refused, suffer
+from tests.integrations.fault_cases import ACCOUNTS, CASES, DOCUMENT, Account, Case, drifted, refused, suffer
 from tests.integrations.pulling import pulled
 from tests.integrations.stripe_company import cursors_of, differences, rows_of
 from tests.integrations.vendors import CHARGEBEE
@@ -69,6 +69,11 @@ def test_an_answer_that_does_not_come_counts_as_none() -> None:
         assert hasty.client.tally.retries == 2
 
 
+def test_records_that_come_in_while_pages_are_read_are_there_once_and_none_is_lost() -> None:
+    for account in ACCOUNTS:
+        assert drifted(account) == (), account.name
+
+
 @pytest.mark.parametrize("skew", [timedelta(minutes=5), -timedelta(minutes=5)])
 def test_clocks_that_are_five_minutes_apart_lose_no_change(skew: timedelta) -> None:
     with running("chargebee", NOW + skew) as peer:
@@ -88,4 +93,7 @@ def test_the_documents_table_has_every_fault_of_every_vendor() -> None:
         for case in CASES:
             assert f"| {case.name} | {account.name} |" in text
             row = next(line for line in text.splitlines() if line.startswith(f"| {case.name} | {account.name} |"))
+            assert row.endswith("| 0 |")
+        for fault in ("the vendor's clock +5 minutes", "the vendor's clock -5 minutes", "5 records come in"):
+            row = next(line for line in text.splitlines() if fault in line and f"| {account.name} |" in line)
             assert row.endswith("| 0 |")

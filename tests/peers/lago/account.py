@@ -73,6 +73,10 @@ class Account:
             of = query.get("external_customer_id", [None])[0]
             found = [each for each in found if of is None or each["external_customer_id"] == of]
             return [each for each in found if each["status"] in query.get("status[]", ["active"])]
+        if name == "wallets":
+            if "external_customer_id" not in query:
+                raise Refused(422, {"status": 422, "error": "Unprocessable Entity", "code": "validation_errors"})
+            return [each for each in found if each["external_customer_id"] == query["external_customer_id"][0]]
         if name == "events" and query.get("timestamp_from"):
             start = datetime.fromisoformat(query["timestamp_from"][0])
             return [each for each in found if datetime.fromisoformat(each["timestamp"]) >= start]
