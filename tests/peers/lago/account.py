@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tests.peers.lago import writes
 from tests.peers.lago.names import missing, uid
-from tests.peers.vendor import Object, text
+from tests.peers.vendor import Object, Refused, text
 
 PREFIX = "/api/v1/"
 KEYS = {
