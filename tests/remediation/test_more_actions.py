@@ -113,6 +113,8 @@ def test_money_that_is_not_charged_later_is_written_off_by_name(made: House) -> 
     (after,) = [each for each in made.actions(signal["id"]) if each["id"] == waiver["id"]]
     assert (after["status"], after["verdict"]["found"]) == ("verified", "too small to bill again")
     assert len(made.peer.done()) == before
+    assert made.json("scoreboard")["written_off"]["count"] == 0, "what is open is not written off yet"
+    made.run("signals", "resolve", signal["id"], "--cause", "configuration", "--waiver", "too small", "--as", "ann")
     assert made.json("scoreboard")["written_off"]["verified"] == {"GBP": waiver["amount"]}
     label = ("--at", "2026-10-20", "--over", "120", "--currency", "EUR", "--note", "the auditor", "--as", "ann")
     assert "MISS-1" in made.run("scoreboard", "miss", *label)
