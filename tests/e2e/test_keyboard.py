@@ -202,23 +202,28 @@ def test_thirty_signals_are_triaged_by_keyboard_alone(
     page.keyboard.press("j")
     gone = 0
     for number in range(30):
+        expect(page.locator("#signals tbody tr:focus")).to_have_count(1)
         row = focused(page)
         assert row.startswith("SIG-"), "the focus is on a row whatever was done to the one before"
         match number % 3:
             case 0:  # takes it out of the list; the focus goes on to the next
                 page.keyboard.press("d")
+                expect(page.locator("#signals tbody tr:focus")).to_have_count(0)
                 page.keyboard.press("Enter")
                 expect(page.locator(f"#{row}")).to_have_count(0)
                 gone += 1
             case 1:
                 page.keyboard.press("a")
+                expect(page.locator("#signals tbody tr:focus")).to_have_count(0)
                 page.keyboard.type("Ana Ruiz")
                 page.keyboard.press("Enter")
                 expect(page.locator(f"#{row} .who")).to_have_text("Ana Ruiz")
+                expect(page.locator(f"#{row}:focus")).to_have_count(1)
                 page.keyboard.press("x")
                 page.keyboard.press("j")
             case 2:
                 page.keyboard.press("h")
+                expect(page.locator("#signals tbody tr:focus")).to_have_count(0)
                 page.keyboard.press("Enter")
                 expect(page.locator(f"#{row}")).to_have_count(0)
                 gone += 1
