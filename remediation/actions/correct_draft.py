@@ -78,9 +78,9 @@ def plan(case: Case) -> Iterator[Plan]:
 
 
 def units_of(finding: StoredFinding) -> str | None:
-    """The units that a finding says are missing, or too many, where it is about units; as a quantity of the line."""
+    """The units that a finding says are missing, or too many, where it is about an item's units, not a line's money."""
     said = finding.evidence
-    if said.get("metered") is None or said.get("recorded") is None:
+    if finding.subject_type != "item" or said.get("metered") is None or said.get("recorded") is None:
         return None
     return digits(Decimal(str(said["metered"])) - Decimal(str(said["recorded"])))
 
