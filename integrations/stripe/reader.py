@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from integrations.pages import Remark
 from integrations.stripe import catalog, credits, customers, payments, schedules, subscriptions
@@ -39,6 +39,9 @@ _LEDGERS_OF = frozenset({"customers", "invoices", credits.GRANTS})
 @dataclass
 class Reader:
     """Reads one account. Remembers the prices and ledgers it has met."""
+
+    reads_recorded: ClassVar[bool] = False
+    """Whether meters are asked for what they recorded; a company that states its own records would have them twice."""
 
     api: Api
     catalog: Catalog = field(default_factory=Catalog)
@@ -119,6 +122,8 @@ class Reader:
     def invoice(self, invoice: Object) -> Rows:
         """Rows of an invoice, with all lines, and of what was recorded for its usage lines."""
         rows = invoice_rows(invoice, self._lines("invoices", invoice), self.facts)
+        if not self.reads_recorded:
+            return rows
         recorded = recorded_rows(invoice, rows["invoice_lines"], self._meter_of, self._counted)
         return merged(rows, {"reported_usage": recorded}) if recorded else rows
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from integrations.pages import Page
+from integrations.stripe.reader import Reader
 from integrations.stripe.schedules import planned_rows
 from tests.integrations.stripe_company import connected, cursors_of, pulled, rows_of
 from tests.integrations.test_stripe_sync import stripe_api
@@ -40,7 +41,10 @@ def told(peer: Peer, *about: tuple[str, dict[str, Any]], before: dict[str, Any] 
     return list(connected(peer).receive(events))
 
 
-def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_billed(peer: Peer) -> None:
+def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_billed(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "reads_recorded", True)
     event = {"event_name": "api.call", "identifier": "late-1", "timestamp": str(seconds("2026-10-31T23:00"))}
     stripe_api(
         peer,
