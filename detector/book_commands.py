@@ -58,11 +58,17 @@ def usage(home: Opened, item: str, start: datetime | None, end: datetime | None,
             "SELECT day, quantity, events FROM usage_daily WHERE item_id = ? AND day >= ? AND day < ? ORDER BY day",
             [item, since.date(), until.date() + timedelta(days=1)],
         ).fetchall()
+        known = rows or con.execute("SELECT 1 FROM subscription_items WHERE item_id = ? LIMIT 1", [item]).fetchone()
+    if not known:
+        raise click.UsageError(f"there is no subscription item {item} in the books")
     told = [
         {"day": f"{day}", "quantity": f"{quantity.normalize():f}", "events": events} for day, quantity, events in rows
     ]
     if as_json:
         terminal.answer(told)
+        return
+    if not told:
+        terminal.echo(f"nothing was used from {since:%Y-%m-%d} to {until:%Y-%m-%d}; --from and --to choose other days")
         return
     table = terminal.columns("day", "quantity", "events", right=("quantity", "events"))
     for row in told:

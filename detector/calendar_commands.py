@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 import click
@@ -56,8 +56,12 @@ def add(
 ) -> None:  # fmt: skip
     """Announce days: `calendar add "Black Friday" --from 2026-11-27 --to 2026-11-30`."""
     said = Said(" ".join(name.split()), kind, first_day.date(), (last_day or first_day).date(), meter_id, customer_id)
-    with _refusals(), operational.writing(home.engine) as session:
-        row = usage_calendar.announce(session, said, actor=actor, now=home.clock())
+    with (
+        _refusals(),
+        closing(home.warehouse.connect(read_only=True)) as books,
+        operational.writing(home.engine) as session,
+    ):
+        row = usage_calendar.announce(session, books, said, actor=actor, now=home.clock())
         terminal.echo(f"entry {row.id}: {row.name}, {row.first_day} to {row.last_day}")
 
 

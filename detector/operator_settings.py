@@ -5,9 +5,10 @@ Each group is one row of `operator_settings`, its value a flat map. What is not 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -158,9 +159,16 @@ def changed(before: Values, wanted: Mapping[str, Mapping[str, object]]) -> dict[
     """The fields of a form in which some values are other ones. Raises BadSettings for one that there is not."""
     known = {(group.name, key) for group in GROUPS for key in group.usual}
     given = {(name, key): str(value) for name, own in wanted.items() for key, value in own.items()}
-    if unknown := {place: f"there is no setting {'.'.join(place)[:60]}" for place in given if place not in known}:
+    names = sorted(".".join(place) for place in known)
+    if unknown := {place: _unknown(".".join(place), names) for place in given if place not in known}:
         raise BadSettings(unknown)
     return {f"{name}.{key}": given.get((name, key), str(before[name][key])) for name, key in known}
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, 1)
+    instead = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    return f"there is no setting {name[:60]}; {instead}"
 
 
 def changes(before: Values, after: Values) -> list[Change]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import duckdb
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -59,8 +60,10 @@ def announced(session: Session, as_of: datetime) -> tuple[Announced, ...]:
     )
 
 
-def announce(session: Session, said: Said, *, actor: str, now: datetime) -> AnnouncedDays:
-    """Put days into the calendar. Raises BadDays."""
+def announce(
+    session: Session, books: duckdb.DuckDBPyConnection, said: Said, *, actor: str, now: datetime
+) -> AnnouncedDays:
+    """Put days into the calendar; whom they concern is in `books`. Raises BadDays."""
     if not said.name:
         raise BadDays("say what happens on these days")
     if said.kind not in KINDS:
@@ -69,6 +72,8 @@ def announce(session: Session, said: Said, *, actor: str, now: datetime) -> Anno
         raise BadDays(f"the last day, {said.last_day}, lies before the first, {said.first_day}")
     if (said.last_day - said.first_day).days >= LONGEST:
         raise BadDays(f"more than {LONGEST} days are a new level: label the signal planned instead")
+    _check_known(books, "meter", said.meter_id)
+    _check_known(books, "customer", said.customer_id)
     row = AnnouncedDays(**vars(said), said_by=actor, said_at=now)
     session.add(row)
     session.flush()
@@ -93,6 +98,12 @@ def told(row: AnnouncedDays) -> dict[str, Any]:
         "first_day": row.first_day.isoformat(),
         "last_day": row.last_day.isoformat(),
     }
+
+
+def _check_known(books: duckdb.DuckDBPyConnection, what: str, id: str | None) -> None:
+    query = f"SELECT 1 FROM books.{what}s WHERE {what}_id = ? LIMIT 1"
+    if id is not None and books.execute(query, [id]).fetchone() is None:
+        raise BadDays(f"there is no {what} {id} in the books; leave it out to mean every {what}")
 
 
 def _about(row: AnnouncedDays) -> tuple[str, str]:

@@ -6,10 +6,10 @@ already, and does it at most once under its key. Amounts are exact, in major uni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from integrations.http import SourceError
 
@@ -139,3 +139,27 @@ class Writes(Protocol):
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it, once per key. Raises UnclearError, and SourceError when it certainly was not done."""
         ...
+
+
+@dataclass(frozen=True)
+class ByRequest:
+    """What the writing sides have in common: each deed is one request, by verb, and nothing is previewed."""
+
+    system: ClassVar[str]
+    """The other side's name."""
+    requests: ClassVar[Mapping[str, Callable[[Deed], Request]]]
+
+    @property
+    def can(self) -> frozenset[str]:
+        """Every verb that there is a request for."""
+        return frozenset(self.requests)
+
+    def request(self, deed: Deed) -> Request:
+        """The request that the deed is. Raises ValueError for a verb that the other side has nothing for."""
+        if deed.verb not in self.requests:
+            raise ValueError(f"{self.system} cannot {deed.verb}")
+        return self.requests[deed.verb](deed)
+
+    def preview(self, deed: Deed) -> Preview | None:
+        """The other side is asked for none."""
+        return None

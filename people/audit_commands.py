@@ -47,6 +47,9 @@ def list_command(
     if as_json:
         terminal.answer([_as_json(each) for each in found])
         return
+    if not found:
+        terminal.echo("nothing in the audit matches")
+        return
     table = terminal.columns("id", "when", "actor", "action", "object", "reason", right=("id",))
     for each in found:
         about = f"{each.object_type}:{each.object_id}"

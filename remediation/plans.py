@@ -62,6 +62,23 @@ class Plan:
         return digest([self.change, self.as_json()])
 
 
+def link(integration: str | None, customer: str, kind: str, phase: str, verb: str, what: str, risk: str = "") -> Plan:
+    """A link to the customer portal under which a customer adds something; `risk` is what else there is to know."""
+    return Plan(
+        kind=kind,
+        phase=phase,
+        integration=integration,
+        object_type="customer",
+        object_id=customer,
+        customer_id=customer,
+        change=f"Make a link to the customer portal under which {customer} adds {what}.",
+        outcome="The link stands in the action's journal; somebody sends it to the customer.",
+        risk="The link opens the customer's billing without a password for a short time; send it to nobody else."
+        + risk,
+        deeds=(Deed(verb, "customer", customer),),
+    )
+
+
 def digest(said: Any) -> str:
     """The sha256 of a JSON value, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from integrations.chargebee.deeds import REQUESTS as CHARGEBEE
-from integrations.lago.writes import REQUESTS as LAGO
+from integrations.lago.deeds import REQUESTS as LAGO
 from integrations.openmeter.deeds import REQUESTS as OPENMETER
 from integrations.stripe.deeds import REQUESTS as STRIPE
 from integrations.zuora.deeds import REQUESTS as ZUORA

@@ -6,11 +6,8 @@ The page writes a row and reads it; a worker asks the model. Without JavaScript 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from threading import BoundedSemaphore
 
-from flask import Blueprint, Response, abort, render_template, request, stream_with_context
+from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from detector import inbox
@@ -21,19 +18,11 @@ from store.operational_tables import Signal
 from web.console import console, now
 from web.pages import done, refused
 from web.preferences import preferences
+from web.streams import as_it_comes
 
 pages = Blueprint("asking", __name__)
 
-STREAMS = BoundedSemaphore(6)
-"""Answers that are streamed at once: each keeps a thread of the server."""
-
 OVER = ("answered", "failed")
-
-LOOK = 0.25
-"""Seconds between two looks at a row."""
-
-LONGEST = 90.0
-"""Seconds that one stream lasts; the browser opens another one if the answer is not whole by then."""
 
 
 @pages.post("/signals/<label>/questions")
@@ -59,27 +48,14 @@ def answered(label: str, id: int) -> Response:
     """One answer as server-sent events: `part` with its HTML each time there is more, `end` when it is whole."""
     if _read(label, id) is None:
         abort(404)
-    answer = stream_with_context(_events(label, id))
-    return Response(answer, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return as_it_comes(lambda: _part(label, id))
 
 
-def _events(label: str, id: int) -> Iterator[str]:
-    """What there is, each time there is more; when too many are streamed, once: the browser asks again by itself."""
-    alone = STREAMS.acquire(blocking=False)
-    until, last = time.monotonic() + (LONGEST if alone else 0), ""
-    try:
-        while (exchange := _read(label, id)) is not None:
-            html, over = render_template("parts/answer.html", asked=exchange), exchange.status in OVER
-            if html != last or over:
-                last = html
-                yield f"event: {'end' if over else 'part'}\ndata: {json.dumps(html)}\n\n"
-            if over or time.monotonic() >= until:
-                return
-            yield ": waiting\n\n"  # finds out whether anybody still listens
-            time.sleep(LOOK)
-    finally:
-        if alone:
-            STREAMS.release()
+def _part(label: str, id: int) -> tuple[str, bool] | None:
+    exchange = _read(label, id)
+    if exchange is None:
+        return None
+    return json.dumps(render_template("parts/answer.html", asked=exchange)), exchange.status in OVER
 
 
 def _read(label: str, id: int) -> Exchange | None:

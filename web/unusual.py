@@ -64,7 +64,8 @@ def announce() -> Response:
         return refused("A day is written like 2026-11-27.", to=HERE)
     whom = _text("meter_id") or None, _text("customer_id") or None
     said = Said(_text("name"), request.form.get("kind", ""), first, last, *whom)
-    return _kept("is in", lambda session, who: usage_calendar.announce(session, said, **who))
+    with console().books() as books:
+        return _kept("is in", lambda session, who: usage_calendar.announce(session, books, said, **who))
 
 
 @pages.post("/unusual/calendar/<int:number>/remove")

@@ -17,7 +17,7 @@ from integrations.chargebee.people import item_id
 from integrations.chargebee.reader import Lists
 from integrations.json_api import GoneError, current_row
 from integrations.objects import Object, entries
-from integrations.writing import Deed, Preview, Receipt, Request
+from integrations.writing import ByRequest, Deed, Receipt
 
 TABLES: Mapping[str, str] = {"invoice": "invoices", "subscription": "subscriptions", "customer": "customers"}
 
@@ -32,26 +32,17 @@ _TOLD = ("status", "total", "amount_due", "amount", "url", "access_url", "quanti
 
 
 @dataclass(frozen=True)
-class ChargebeeWrites:
+class ChargebeeWrites(ByRequest):
     """The writing side of one Chargebee site."""
 
-    lists: Lists = field(repr=False)
+    system, requests = "Chargebee", REQUESTS
 
-    @property
-    def can(self) -> frozenset[str]:
-        """Every verb that there is a request for."""
-        return frozenset(REQUESTS)
+    lists: Lists = field(repr=False)
 
     @property
     def keyed(self) -> bool:
         """How long Chargebee remembers a key is not known, so it is not relied on."""
         return False
-
-    def request(self, deed: Deed) -> Request:
-        """The request that the deed is. Raises ValueError for a verb that Chargebee has nothing for."""
-        if deed.verb not in REQUESTS:
-            raise ValueError(f"Chargebee cannot {deed.verb}")
-        return REQUESTS[deed.verb](deed)
 
     def state(self, type: str, id: str) -> Mapping[str, Any] | None:
         """The record as it is in Chargebee now, as a row of the books; None when it is gone. Raises SourceError.
@@ -79,10 +70,6 @@ class ChargebeeWrites:
             return None
         found = self._object(deed.type, deed.id)
         return _receipt(found) if found is not None and SHOWS[deed.verb](found, deed.about) else None
-
-    def preview(self, deed: Deed) -> Preview | None:
-        """Chargebee is asked for none."""
-        return None
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it. Raises UnclearError, and SourceError when Chargebee certainly did not do it."""

@@ -19,7 +19,7 @@ from integrations.json_api import GoneError, current_row
 from integrations.objects import Object, entries, nested
 from integrations.openmeter.deeds import MARK, REQUESTS
 from integrations.openmeter.reader import Lists
-from integrations.writing import Deed, Preview, Receipt, Request
+from integrations.writing import ByRequest, Deed, Receipt
 
 TABLES: Mapping[str, str] = {"invoice": "invoices", "subscription": "subscriptions", "customer": "customers"}
 
@@ -37,26 +37,17 @@ LINE = ("id", "name", "description", "metadata", "taxConfig", "period", "invoice
 
 
 @dataclass(frozen=True)
-class OpenMeterWrites:
+class OpenMeterWrites(ByRequest):
     """The writing side of one OpenMeter."""
 
-    lists: Lists = field(repr=False)
+    system, requests = "OpenMeter", REQUESTS
 
-    @property
-    def can(self) -> frozenset[str]:
-        """Every verb that there is a request for."""
-        return frozenset(REQUESTS)
+    lists: Lists = field(repr=False)
 
     @property
     def keyed(self) -> bool:
         """OpenMeter knows no keys."""
         return False
-
-    def request(self, deed: Deed) -> Request:
-        """The request that the deed is. Raises ValueError for a verb that OpenMeter has nothing for."""
-        if deed.verb not in REQUESTS:
-            raise ValueError(f"OpenMeter cannot {deed.verb}")
-        return REQUESTS[deed.verb](deed)
 
     def state(self, type: str, id: str) -> Mapping[str, Any] | None:
         """The record as it is there now, as a row of the books; None when it is gone. Raises SourceError.
@@ -96,10 +87,6 @@ class OpenMeterWrites:
         row = self.state(deed.type, deed.id)
         shown = row is not None and all(row[name] == value for name, value in SHOWS[deed.verb].items())
         return Receipt(deed.id, {"status": row["status"]}) if row is not None and shown else None
-
-    def preview(self, deed: Deed) -> Preview | None:
-        """OpenMeter is asked for none."""
-        return None
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it. Raises UnclearError, and SourceError when OpenMeter certainly did not do it."""

@@ -64,7 +64,7 @@ CAPABILITIES = Capabilities(
         "charge_next_invoice",
         "end_discount",
     ),
-    settings=("webhook_secret_env",),
+    settings=("webhook_secret_env", "recorded_usage"),
     receives=True,
     rereads=("customer", "subscription", "invoice", "credit_note"),
 )
@@ -135,7 +135,8 @@ def from_config(
 
     Settings: `api_key` (a restricted key with read access will do); `base_url`, another server that speaks like
     Stripe; `requests_per_second`, where Stripe has agreed on other limits; `webhook_secret`, of the endpoint that
-    sends webhooks. The other arguments are for tests.
+    sends webhooks; `recorded_usage`, true where what Stripe's meters recorded is `reported_usage` of the books. It is
+    left out by itself: a company that states its own records has them once. The other arguments are for tests.
     Raises ValueError naming a setting that is missing or wrong.
     """
     key, base_url, per_second = (settings.get(part) for part in ("api_key", "base_url", "requests_per_second"))
@@ -148,5 +149,8 @@ def from_config(
     client = Client(rates(key, None if per_second is None else float(per_second)), retry, pace=pace)
     address = None if base_url is None else str(base_url).rstrip("/")
     secret = settings.get("webhook_secret")
-    reader = Reader(Api(key, client, address, page_size))
+    recorded = settings.get("recorded_usage", False)
+    if not isinstance(recorded, bool):
+        raise ValueError(f"integrations.{name}.recorded_usage is {recorded!r}; it must be true or false.")
+    reader = Reader(Api(key, client, address, page_size), recorded)
     return Stripe(name, reader, None if secret is None else str(secret))

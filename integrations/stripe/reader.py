@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from integrations.pages import Remark
 from integrations.stripe import catalog, credits, customers, payments, schedules, subscriptions
@@ -40,16 +40,14 @@ _LEDGERS_OF = frozenset({"customers", "invoices", credits.GRANTS})
 class Reader:
     """Reads one account. Remembers the prices and ledgers it has met."""
 
-    reads_recorded: ClassVar[bool] = False
-    """Whether meters are asked for what they recorded; a company that states its own records would have them twice."""
-
     api: Api
+    reads_recorded: bool = False  # whether the books get what meters recorded
     catalog: Catalog = field(default_factory=Catalog)
     _ledgers: set[str] = field(default_factory=set)  # customers whose ledger was read
 
     def fresh(self) -> Reader:
         """A reader of the same account that has met nothing yet."""
-        return Reader(self.api)
+        return Reader(self.api, self.reads_recorded)
 
     def read(self, path: str, objects: Iterable[Object]) -> tuple[Rows, tuple[Remark, ...]]:
         """The rows of objects of the list at a path, and a remark for each that cannot be read."""

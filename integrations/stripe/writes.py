@@ -17,7 +17,7 @@ from integrations.stripe.api import Api
 from integrations.stripe.deeds import REQUESTS
 from integrations.stripe.objects import Object, entries, ident, nested
 from integrations.stripe.reader import EXPAND, Reader
-from integrations.writing import Deed, Preview, Receipt, Request
+from integrations.writing import ByRequest, Deed, Preview, Receipt
 
 MARK = "trueup_action"
 """The metadata key that names the action and step which made an object."""
@@ -32,15 +32,12 @@ PATHS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class StripeWrites:
+class StripeWrites(ByRequest):
     """The writing side of one Stripe account."""
 
-    reader: Reader = field(repr=False)
+    system, requests = "Stripe", REQUESTS
 
-    @property
-    def can(self) -> frozenset[str]:
-        """Every verb that there is a request for."""
-        return frozenset(REQUESTS)
+    reader: Reader = field(repr=False)
 
     @property
     def keyed(self) -> bool:
@@ -50,12 +47,6 @@ class StripeWrites:
     @property
     def _api(self) -> Api:
         return self.reader.api
-
-    def request(self, deed: Deed) -> Request:
-        """The request that the deed is. Raises ValueError for a verb that Stripe has nothing for."""
-        if deed.verb not in REQUESTS:
-            raise ValueError(f"Stripe cannot {deed.verb}")
-        return REQUESTS[deed.verb](deed)
 
     def state(self, type: str, id: str) -> Mapping[str, Any] | None:
         """The record as it is in Stripe now, as a row of the books; None when it is gone. Raises SourceError.

@@ -14,7 +14,7 @@ from typing import Any
 
 from integrations.json_api import current_row
 from integrations.objects import Object
-from integrations.writing import Deed, Preview, Receipt, Request
+from integrations.writing import ByRequest, Deed, Receipt
 from integrations.zuora.deeds import REQUESTS
 from integrations.zuora.reader import Lists
 
@@ -24,26 +24,17 @@ _TOLD = ("success", "number", "memoNumber", "paymentNumber", "status", "amount",
 
 
 @dataclass(frozen=True)
-class ZuoraWrites:
+class ZuoraWrites(ByRequest):
     """The writing side of one Zuora tenant."""
 
-    lists: Lists = field(repr=False)
+    system, requests = "Zuora", REQUESTS
 
-    @property
-    def can(self) -> frozenset[str]:
-        """Every verb that there is a request for."""
-        return frozenset(REQUESTS)
+    lists: Lists = field(repr=False)
 
     @property
     def keyed(self) -> bool:
         """Zuora does for a day; what is put is the same twice."""
         return True
-
-    def request(self, deed: Deed) -> Request:
-        """The request that the deed is. Raises ValueError for a verb that Zuora has nothing for."""
-        if deed.verb not in REQUESTS:
-            raise ValueError(f"Zuora cannot {deed.verb}")
-        return REQUESTS[deed.verb](deed)
 
     def state(self, type: str, id: str) -> Mapping[str, Any] | None:
         """The record as it is in Zuora now, as a row of the books; None when it is gone. Raises SourceError.
@@ -71,10 +62,6 @@ class ZuoraWrites:
         row = self.state(deed.type, deed.id)
         shown = row is not None and (row["status"] == SHOWS[deed.verb]) != (deed.verb == "resume")
         return Receipt(deed.id, {"status": row["status"]}) if row is not None and shown else None
-
-    def preview(self, deed: Deed) -> Preview | None:
-        """Zuora is asked for none."""
-        return None
 
     def send(self, deed: Deed, key: str) -> Receipt:
         """Do it. Raises UnclearError, and SourceError when Zuora certainly did not do it."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from integrations.writing import Deed
 from remediation.case import Case
-from remediation.plans import Plan
+from remediation.plans import Plan, link
 
 PHASE = "downstream"
 NEEDS = "ask_method"
@@ -22,15 +21,4 @@ def plan(case: Case) -> Iterator[Plan]:
     charged = {row["customer_id"] for row in case.subscriptions.values()
                if row["collection_method"] == "charge_automatically" and row["status"] != "ended"}  # fmt: skip
     for id in sorted(charged.intersection(case.customers) - case.payable):
-        yield Plan(
-            kind="request_payment_method",
-            phase=PHASE,
-            integration=case.signal.integration,
-            object_type="customer",
-            object_id=id,
-            customer_id=id,
-            change=f"Make a link to the customer portal under which {id} adds a payment method.",
-            outcome="The link stands in the action's journal; somebody sends it to the customer.",
-            risk="The link opens the customer's billing without a password for a short time; send it to nobody else.",
-            deeds=(Deed("ask_method", "customer", id),),
-        )
+        yield link(case.signal.integration, id, "request_payment_method", PHASE, NEEDS, "a payment method")

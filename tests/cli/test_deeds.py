@@ -42,6 +42,7 @@ def test_the_rest_of_the_console_at_the_terminal(trueup_filled: Commands) -> Non
     assert trueup_filled("calendar", "add", "Black Friday", "--from", "2026-11-27", "--to", "2026-11-30").code == 0
     assert trueup_filled("calendar", "--json").json[0]["last_day"] == "2026-11-30"
     assert "before the first" in trueup_filled("calendar", "add", "x", "--from", "2026-11-27", "--to", "2026-11-01").err
+    assert "no meter nope" in trueup_filled("calendar", "add", "x", "--from", "2026-11-27", "--meter", "nope").err
     assert trueup_filled("calendar", "remove", 1).code == 0
     assert "is empty" in trueup_filled("calendar").out
     assert trueup_filled("calendar", "remove", 1).code == 2

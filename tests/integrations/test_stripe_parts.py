@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from integrations.pages import Page
-from integrations.stripe.reader import Reader
 from integrations.stripe.schedules import planned_rows
 from tests.integrations.stripe_company import connected, cursors_of, pulled, rows_of
 from tests.integrations.test_stripe_sync import stripe_api
@@ -38,13 +37,10 @@ def told(peer: Peer, *about: tuple[str, dict[str, Any]], before: dict[str, Any] 
         {"id": f"evt_{n}", "object": "event", "type": kind, "created": int(NOW.timestamp()), "data": each}
         for n, ((kind, _), each) in enumerate(zip(about, data, strict=True))
     ]
-    return list(connected(peer).receive(events))
+    return list(connected(peer, recorded_usage=True).receive(events))
 
 
-def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_billed(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Reader, "reads_recorded", True)
+def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_billed(peer: Peer) -> None:
     event = {"event_name": "api.call", "identifier": "late-1", "timestamp": str(seconds("2026-10-31T23:00"))}
     stripe_api(
         peer,
@@ -58,6 +54,7 @@ def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_
     (issued,) = told(peer, ("invoice.paid", {"id": "in_paid", "object": "invoice"}))
     counted = {row["item_id"]: row["quantity"] for row in issued.rows["reported_usage"]}
     assert counted["si_acme_calls"] == 1200
+    assert "reported_usage" not in rows_of(pulled(connected(peer))), "a company that states its own has it once"
 
 
 def test_a_balance_that_was_used_up_is_in_the_ledger(peer: Peer) -> None:

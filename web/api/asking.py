@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from pydantic import Field
 
 from remediation.advisor import exchanges
@@ -18,12 +16,11 @@ from web.api.answers import Amount, Answer, Instant
 from web.api.bodies import Body
 from web.api.finding import signal_of
 from web.api.operations import JSON, Operation, body, operation
-from web.asking import LONGEST, LOOK, OVER, STREAMS
+from web.asking import OVER
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
-
-EVENTS = "text/event-stream"
+from web.streams import EVENTS, as_it_comes
 
 
 class Message(Answer):
@@ -114,26 +111,12 @@ def message(label: str, number: int) -> Response:
         raise Refused(404, "No such message", f"{label[:40]} has no message {number}.")
     if request.accept_mimetypes.best_match((JSON, EVENTS)) != EVENTS:
         return answer(200, exchange_json(found))
-    return Response(stream_with_context(_events(label, number)), mimetype=EVENTS, headers={"X-Accel-Buffering": "no"})
+    return as_it_comes(lambda: _part(label, number))
 
 
-def _events(label: str, number: int) -> Iterator[str]:
-    """What there is, each time there is more; once, when too many are streamed already."""
-    alone = STREAMS.acquire(blocking=False)
-    until, last = time.monotonic() + (LONGEST if alone else 0), ""
-    try:
-        while (found := _read(label, number)) is not None:
-            told, over = json.dumps(exchange_json(found)), found.status in OVER
-            if told != last or over:
-                last = told
-                yield f"event: {'end' if over else 'part'}\ndata: {told}\n\n"
-            if over or time.monotonic() >= until:
-                return
-            yield ": waiting\n\n"  # finds out whether anybody still listens
-            time.sleep(LOOK)
-    finally:
-        if alone:
-            STREAMS.release()
+def _part(label: str, number: int) -> tuple[str, bool] | None:
+    found = _read(label, number)
+    return None if found is None else (json.dumps(exchange_json(found)), found.status in OVER)
 
 
 def _read(label: str, number: int) -> Exchange | None:

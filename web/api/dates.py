@@ -78,8 +78,8 @@ def announce_days() -> Response:
         " ".join(wanted.name.split()), wanted.kind, wanted.first_day, wanted.last_day or wanted.first_day,
         wanted.meter_id, wanted.customer_id,
     )  # fmt: skip
-    with _refusals(409), operational.writing(console().engine) as session:
-        row = usage_calendar.announce(session, said, actor=preferences().actor, now=now())
+    with _refusals(409), console().books() as books, operational.writing(console().engine) as session:
+        row = usage_calendar.announce(session, books, said, actor=preferences().actor, now=now())
         return answer(201, _days(row))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
@@ -165,11 +166,7 @@ def person(number: int) -> Response:
 def set_person(number: int) -> Response:
     """Set what somebody may do."""
     wanted: WantedAccount = body(WantedAccount)
-    with _refusals(), operational.writing(console().engine) as session:
-        found = _person(session, number)
-        check_match(_version(found))
-        accounts.change(session, found, roles=wanted.roles, limits=wanted.limits, actor=preferences().actor, now=now())
-        return _told(session, found)
+    return _changed(number, partial(accounts.change, roles=wanted.roles, limits=wanted.limits))
 
 
 @operation(
@@ -181,11 +178,7 @@ def set_person(number: int) -> Response:
 def disable_person(number: int) -> Response:
     """Shut somebody out."""
     body(Empty)
-    with _refusals(), operational.writing(console().engine) as session:
-        found = _person(session, number)
-        check_match(_version(found))
-        accounts.disable(session, found, actor=preferences().actor, now=now())
-        return _told(session, found)
+    return _changed(number, accounts.disable)
 
 
 @operation(
@@ -197,11 +190,7 @@ def disable_person(number: int) -> Response:
 def enable_person(number: int) -> Response:
     """Let somebody sign in again."""
     body(Empty)
-    with _refusals(), operational.writing(console().engine) as session:
-        found = _person(session, number)
-        check_match(_version(found))
-        accounts.enable(session, found, actor=preferences().actor, now=now())
-        return _told(session, found)
+    return _changed(number, accounts.enable)
 
 
 @operation(
@@ -343,6 +332,15 @@ def _version(found: Person) -> str:
     """Of everything that the operations of a person change."""
     said = repr((accounts.facts(found), found.disabled_at is not None, found.totp_since is not None))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _changed(number: int, deed: Callable[..., None]) -> Response:
+    """Do something to the account, as its version still stands; what it is then."""
+    with _refusals(), operational.writing(console().engine) as session:
+        found = _person(session, number)
+        check_match(_version(found))
+        deed(session, found, actor=preferences().actor, now=now())
+        return _told(session, found)
 
 
 def _told(session: Session, found: Person) -> Response:
