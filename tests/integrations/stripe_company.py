@@ -23,8 +23,8 @@ def connected(
     peer: Peer, *, key: str = KEY, page_size: int = 100, retry: Retry | None = None, pace: Pace | None = None,
     **more: object,
 ) -> Stripe:  # fmt: skip
-    """The integration, pointed at the peer, without limits that would slow a test."""
-    settings = {"api_key": key, "base_url": peer.url, "requests_per_second": 10_000, **more}
+    """The integration, pointed at the peer: all that it can read, without limits that would slow a test."""
+    settings = {"api_key": key, "base_url": peer.url, "requests_per_second": 10_000, "recorded_usage": True, **more}
     return from_config("stripe", settings, page_size=page_size, retry=retry, pace=pace)
 
 

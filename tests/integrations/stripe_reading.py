@@ -28,7 +28,7 @@ def sync(
 
     `say` gets "read" before a page is stored and "stored" after it, and waits for an answer each time.
     """
-    settings = {"api_key": KEY, "base_url": url, "requests_per_second": 10_000}
+    settings = {"api_key": KEY, "base_url": url, "requests_per_second": 10_000, "recorded_usage": True}
     stripe = from_config(NAME, settings, page_size=page_size)
     total: dict[str, Counts] = {}
     for page in stripe.pull(lambda stream: warehouse.cursor(NAME, stream), full=full, now=now):

@@ -126,7 +126,9 @@ def test_requests_keep_to_the_rate_of_their_endpoint_and_of_the_account() -> Non
 
 
 def test_a_sandbox_is_asked_at_most_twenty_times_a_second(peer: Peer, time: FakeTime) -> None:
-    stripe = from_config("stripe", {"api_key": KEY, "base_url": peer.url}, page_size=1, pace=time.pace)
+    stripe = from_config(
+        "stripe", {"api_key": KEY, "base_url": peer.url, "recorded_usage": True}, page_size=1, pace=time.pace
+    )
     began = time.seconds
     assert differences(company(), rows_of(pulled(stripe))) == []
     asked = len(peer.requests())

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from integrations.pages import Page
+from integrations.stripe import from_config
 from integrations.stripe.schedules import planned_rows
 from tests.integrations.stripe_company import connected, cursors_of, pulled, rows_of
 from tests.integrations.test_stripe_sync import stripe_api
-from tests.peers.stripe.process import Peer, running
+from tests.peers.stripe.process import KEY, Peer, running
 from tests.peers.stripe.sample import NOW, at, company
 from tests.peers.stripe.shapes import shaped
 
@@ -37,7 +38,7 @@ def told(peer: Peer, *about: tuple[str, dict[str, Any]], before: dict[str, Any] 
         {"id": f"evt_{n}", "object": "event", "type": kind, "created": int(NOW.timestamp()), "data": each}
         for n, ((kind, _), each) in enumerate(zip(about, data, strict=True))
     ]
-    return list(connected(peer, recorded_usage=True).receive(events))
+    return list(connected(peer).receive(events))
 
 
 def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_billed(peer: Peer) -> None:
@@ -54,7 +55,13 @@ def test_a_draft_shows_what_stripe_counted_by_now_and_an_issued_invoice_what_it_
     (issued,) = told(peer, ("invoice.paid", {"id": "in_paid", "object": "invoice"}))
     counted = {row["item_id"]: row["quantity"] for row in issued.rows["reported_usage"]}
     assert counted["si_acme_calls"] == 1200
-    assert "reported_usage" not in rows_of(pulled(connected(peer))), "a company that states its own has it once"
+
+
+def test_what_meters_recorded_is_read_only_where_that_is_said(peer: Peer) -> None:
+    """A company that states its own recorded usage would have it twice."""
+    by_itself = from_config("stripe", {"api_key": KEY, "base_url": peer.url, "requests_per_second": 10_000})
+    assert "reported_usage" not in rows_of(pulled(by_itself))
+    assert rows_of(pulled(connected(peer)))["reported_usage"]
 
 
 def test_a_balance_that_was_used_up_is_in_the_ledger(peer: Peer) -> None:
