@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import waitress
 from flask import Flask
+from waitress.server import BaseWSGIServer
+from waitress.wasyncore import dispatcher
 
 THREADS = 16
 """Requests at once. Those that bring usage events wait together for one commit, so more of them cost little."""
@@ -41,7 +43,16 @@ def serve_forever(app: Flask, host: str, port: int, on_ready: Callable[[str], No
     try:
         server.run()
     finally:
-        server.close()
+        close(server)
+
+
+def close(server: BaseWSGIServer) -> None:
+    """Take no more requests, and leave those under way to end by themselves.
+
+    Waitress's own close also frees the pipe by which a request that ends wakes the server. It writes there by number: by
+    then the number may be that of a database that another thread has opened, and the database is ruined.
+    """
+    dispatcher.close(server)
 
 
 def _leave(number: int, frame: object) -> None:

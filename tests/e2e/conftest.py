@@ -13,6 +13,7 @@ import waitress
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.web.company import Home
+from web.server import close
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -61,7 +62,7 @@ class Served:
         """Ends the worker and the server."""
         self.over.set()
         self.worker.join()
-        self.server.close()
+        close(self.server)
         self.server.task_dispatcher.shutdown()
 
 

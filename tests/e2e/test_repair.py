@@ -21,6 +21,7 @@ from store import operational
 from tests.remediation.house import AS_OF, House, company, filled, house
 from web import create_app
 from web.access import COOKIE
+from web.server import close
 
 pytestmark = pytest.mark.e2e
 Window = Callable[..., Page]
@@ -47,7 +48,7 @@ def served(made: House) -> Iterator[tuple[homes.Home, str]]:
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
     yield home, f"http://127.0.0.1:{server.effective_port}"
-    server.close()
+    close(server)
     server.task_dispatcher.shutdown()
 
 
