@@ -57,25 +57,50 @@ class World:
         return pd.DataFrame({"series": names[rows], "time": times[columns], "value": self.values[there]})
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What made a world, for a judge that may know it: (n, T) log of the mean usage by level, profile, growth, known
+    changes and holidays, without ramps, steps and promotions; per series what its noise is.
+    """
+
+    log: Matrix
+    spread: Matrix
+    is_heavy: NDArray[np.bool_]
+    held: Matrix
+    """How much of a day's deviation is left on the next."""
+    is_counted: NDArray[np.bool_]
+
+
 def make(
     seed: int, series: int = 20_000, days: int = 180, *, fault_share: float = 0.1, inside_share: float = 0.08
 ) -> World:
     """A world of daily series; one fault in `fault_share` of them, `inside_share` of the faults in a known change."""
+    return make_known(seed, series, days, fault_share=fault_share, inside_share=inside_share)[0]
+
+
+def make_known(
+    seed: int, series: int = 20_000, days: int = 180, *, fault_share: float = 0.1, inside_share: float = 0.08
+) -> tuple[World, Truth]:
+    """The same world, and what made it."""
     rng = np.random.default_rng(seed)
-    log, kind, weekend = _mean(rng, series, days)
+    log, ramps, kind, weekend = _mean(rng, series, days)
     events = _known_changes(rng, log, days)
+    unsaid = np.where(np.isfinite(log), ramps, 0)
+    before = log.copy()
     _organic(rng, log, days)
+    with np.errstate(invalid="ignore"):
+        unsaid += np.nan_to_num(log - before)
     _holidays(rng, log, weekend, days)
-    values = _draw(rng, log, kind)
+    values, *noise = _draw(rng, log, kind)
     _late(rng, values)
     values = _begin(values, events)
     faults = _faults(rng, values, events, fault_share, inside_share)
     _hide(rng, values, kind, faults)
-    return World(values, events, faults)
+    return World(values, events, faults), Truth(log - unsaid, *noise)
 
 
-def _mean(rng: np.random.Generator, n: int, days: int) -> tuple[Matrix, Matrix, Matrix]:
-    """The log of the expected usage per day, the kind of each series, and what its weekend is."""
+def _mean(rng: np.random.Generator, n: int, days: int) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    """The log of the expected usage per day, its ramps, the kind of each series, and what its weekend is."""
     kind = rng.choice(["steady", "sparse", "month_end"], n, p=[0.82, 0.12, 0.06])
     level = rng.normal(6, 2, n)
     weekend = rng.choice([-1.2, -0.5, 0.0, 0.25], n, p=[0.35, 0.2, 0.3, 0.15]) + rng.normal(0, 0.12, n)
@@ -88,12 +113,13 @@ def _mean(rng: np.random.Generator, n: int, days: int) -> tuple[Matrix, Matrix, 
     ramp = rng.random(n) < 0.05
     began = rng.integers(0, days - 30, n)
     rising = np.clip(day - began[:, None], 0, 60) * rng.uniform(0.003, 0.01, (n, 1))
-    log += np.where(ramp[:, None], rising, 0)
+    ramps = np.where(ramp[:, None], rising, 0)
+    log += ramps
     dates = pd.date_range(START, periods=days)
     last = np.asarray(dates.days_in_month - dates.day) < 1
     lift = rng.uniform(np.log(3), np.log(12), n)
     log[:, last] += np.where(kind == "month_end", lift, 0)[:, None]
-    return log, kind, weekend
+    return log, ramps, kind, weekend
 
 
 def _known_changes(rng: np.random.Generator, log: Matrix, days: int) -> pd.DataFrame:
@@ -149,8 +175,11 @@ def _holidays(rng: np.random.Generator, log: Matrix, weekend: Matrix, days: int)
                 log[country == each, day] += (weekend * rng.uniform(0.7, 1.1, len(log)))[country == each]
 
 
-def _draw(rng: np.random.Generator, log: Matrix, kind: Matrix) -> Matrix:
-    """Usage around its expectation: autocorrelated, sometimes heavy-tailed noise, counts for some, sparse for some."""
+def _draw(rng: np.random.Generator, log: Matrix, kind: Matrix) -> tuple[Matrix, Matrix, Matrix, Matrix, Matrix]:
+    """Usage around its expectation: autocorrelated, sometimes heavy-tailed noise, counts for some, sparse for some.
+
+    With it the spread of each series, whether it is heavy-tailed, what is held from day to day, whether it is counted.
+    """
     n, days = log.shape
     spread = np.exp(rng.normal(np.log(0.14), 0.5, n)).clip(0.03, 0.5)
     heavy, held = rng.random(n) < 0.2, rng.uniform(0, 0.4, n)
@@ -160,13 +189,13 @@ def _draw(rng: np.random.Generator, log: Matrix, kind: Matrix) -> Matrix:
     for day in range(1, days):
         noise[:, day] = held * noise[:, day - 1] + np.sqrt(1 - held**2) * shocks[:, day]
     mean = np.exp(log + spread[:, None] * noise)
-    counts = (rng.random(n) < 0.6)[:, None]
+    counts = rng.random(n) < 0.6
     there = np.nan_to_num(mean, nan=0.0)
-    values = np.where(counts, rng.poisson(np.minimum(there, 1e12)).astype(float), np.round(there, 3))
+    values = np.where(counts[:, None], rng.poisson(np.minimum(there, 1e12)).astype(float), np.round(there, 3))
     active = rng.random((n, days)) < rng.uniform(0.04, 0.35, (n, 1))
     values[(kind == "sparse")[:, None] & ~active] = 0
     values[np.isnan(mean)] = np.nan
-    return values
+    return values, spread, heavy, held, counts
 
 
 def _late(rng: np.random.Generator, values: Matrix) -> None:

@@ -128,6 +128,8 @@ def build(
         _make_currencies(con)
         if "integration_dialects" in wanted:
             _make_dialects(con, dialects)
+        if "announced_days" in wanted:
+            _make_announced(con, learned)
         if "zone_offsets" in wanted:
             _make_zone_offsets(con, instant)
         for derivation in derivations():
@@ -229,6 +231,16 @@ def _make_dialects(con: duckdb.DuckDBPyConnection, dialects: Dialects) -> None:
             spoken.on_issued is Settlement.CREDIT,
         )
         con.execute("INSERT INTO integration_dialects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [name, *choices])
+
+
+def _make_announced(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE announced_days "
+        "(first_day DATE, last_day DATE, is_outage BOOLEAN, meter_id VARCHAR, customer_id VARCHAR)"
+    )
+    for days in learned.announced:
+        row = [days.first_day, days.last_day, days.is_outage, days.meter_id, days.customer_id]
+        con.execute("INSERT INTO announced_days VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _make_zone_offsets(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -27,6 +27,8 @@ from detector.rules import Rule
 from store.operational_tables import Run, Signal, SignalEvent
 
 UNCHANGED = "unchanged"
+LEARNED = {"unusual_scores", "announced_days"}
+"""What is made from labels, the model and the calendar, which are no books."""
 
 
 def inputs(
@@ -45,7 +47,7 @@ def inputs(
         "dialects": {name: str(dialect) for name, dialect in dialects.items()},
         "engine": _engine(),
     }
-    if "unusual_scores" in derived.needed(rule.relations):
+    if LEARNED & derived.needed(rule.relations):
         said["learned"] = learned.digest
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 

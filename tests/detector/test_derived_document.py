@@ -11,7 +11,7 @@ from sqlglot import exp
 from billing.books import BY_NAME
 from detector import derived, derived_document, plain_books
 
-MADE_IN_PYTHON = {"currencies", "integration_dialects", "unusual_scores", "zone_offsets"}
+MADE_IN_PYTHON = {"announced_days", "currencies", "integration_dialects", "unusual_scores", "zone_offsets"}
 RELATIONS = [each for each in derived.derivations() if each.columns]
 
 
