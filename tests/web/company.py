@@ -60,6 +60,7 @@ class Home:
         connected: Sequence[Configured] = (),
         advisor: str | None = None,
         stated: Sequence[Stated] = (),
+        ways: Sequence[str] = (),
     ) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
@@ -74,6 +75,7 @@ class Home:
             connected=connected,
             advisor=advisor,
             stated=stated,
+            ways=ways,
         )
 
     def try_out(self) -> None:

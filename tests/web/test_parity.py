@@ -110,6 +110,8 @@ PARITY = (
          "views,views save,views remove"),
     Verb("Read notifications", "notifications.shown notifications.read", "notifications read_notifications",
          "notifications"),
+    Verb("Say how one is told, try it", "wishes.shown wishes.save wishes.test", "wishes_of_caller set_wishes test_way",
+         "wishes"),
     Verb("Read the manager's report", "manager_report.shown manager_report.sheet", "report", "report"),
     Verb("List people, show one", "users.listed users.shown", "people person", "people list"),
     Verb("Invite, withdraw an invitation", "users.invite users.withdraw",
