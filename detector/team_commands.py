@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from detector import due, manager_report, notices, operator_settings, sheets, team, terminal, views
+from detector import due, manager_report, notices, operator_settings, sheets, team, terminal, view_query, views
 from detector.commands import Opened
 from detector.detail import amount, instant
 from detector.report import count
@@ -183,7 +183,7 @@ def save_view(home: Opened, name: str, query: str, shared: bool, is_default: boo
     """Keep a query, what follows the question mark of the inbox, under a name."""
     with _refusals(), operational.writing(home.engine) as session:
         view = views.save(
-            session, name, query.removeprefix("?"), owner=actor, shared=shared, is_default=is_default, now=home.clock()
+            session, name, view_query.kept(query), owner=actor, shared=shared, is_default=is_default, now=home.clock()
         )
     terminal.echo(f"{view.id} {view.name}")
 
@@ -254,6 +254,7 @@ def report_command(home: Opened, period: str | None, as_csv: bool, as_json: bool
 
 def _report_json(name: str, found: manager_report.Report) -> dict[str, Any]:
     def seconds(span: timedelta | None) -> int | None:
+        """A span in whole seconds; None where nothing was measured."""
         return None if span is None else round(span.total_seconds())
 
     return {

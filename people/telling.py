@@ -66,6 +66,7 @@ def by_mail(mail: Mail) -> Way:
     """Messages as mail, each to the address of its person's account."""
 
     def hand(message: Message, at: datetime) -> None:
+        """Send it to the person's own address."""
         if message.address is None:
             told = f"{message.to} has no account whose address could be written to; trueup people list shows who has"
             raise SourceError(told, permanent=True)
@@ -78,6 +79,7 @@ def by_chat(chat: Chat) -> Way:
     """Messages in the company's chat, each beginning with whom it is for."""
 
     def hand(message: Message, at: datetime) -> None:
+        """Post it under the person's name."""
         chat.send(f"For {message.to}:\n\n{message.text}")
 
     return hand

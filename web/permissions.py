@@ -76,6 +76,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "triage.undo": ACT,
     "repair.ask": ACT,
     "repair.decide": ACT,
+    "repair.ask_deed": ACT,
     "repair.decide_many": ACT,
     "repair.shown": READ,
     "asking.ask": ACT,

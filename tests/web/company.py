@@ -24,6 +24,7 @@ from detector.live_rules import LiveRules
 from detector.operator_settings import Stated
 from detector.signals import fold
 from integrations import example, files
+from remediation.life import Approvals
 from store import operational
 from store.operational_tables import Load, Run
 from store.warehouse import Warehouse
@@ -61,6 +62,7 @@ class Home:
         advisor: str | None = None,
         stated: Sequence[Stated] = (),
         ways: Sequence[str] = (),
+        approvals: Approvals | None = None,
     ) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
@@ -76,6 +78,7 @@ class Home:
             advisor=advisor,
             stated=stated,
             ways=ways,
+            approvals=approvals,
         )
 
     def try_out(self) -> None:

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from flask import Response, request
 from pydantic import Field
 
-from detector import due, notices, views
+from detector import due, notices, view_query, views
 from detector.detail import amount, instant
 from people.roles import Permission
 from store import operational
 from store.view_tables import SavedView
-from web import addresses, manager_report
+from web import manager_report
 from web.access import require
 from web.api.answers import Amount, Answer, Instant, Label
 from web.api.bodies import Body
@@ -140,7 +140,7 @@ def save_view() -> Response:
     wanted: WantedView = body(WantedView)
     if wanted.shared:
         require(Permission.ACT, "A view for the team is seen by everybody.")
-    kept = addresses.kept(wanted.query)
+    kept = view_query.kept(wanted.query)
     with _refusals(), operational.writing(console().engine) as session:
         view = views.save(
             session, wanted.name, kept, owner=preferences().who, shared=wanted.shared, is_default=wanted.default,
