@@ -83,6 +83,7 @@ MEANINGS: Mapping[str, str] = {
     "Request": "The number of the request, which errors and the log name too.",
     "Result": "How the run ended, and why where it did not end well.",
     "Right": "Signals that people or runs closed as resolved.",
+    "Right of judged": "Of its signals that were closed as resolved or as a false positive, how many were resolved.",
     "Row": "Its place in the chain; each row holds the hash of the one before.",
     "Runs": "When the rule is evaluated.",
     "Seen": "When a run last found it, and when the first one did.",

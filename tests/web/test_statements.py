@@ -27,7 +27,7 @@ STATEMENTS = {
     "/signals/SIG-1": 45,
     "/signals/SIG-1/peek": 30,
     "/team": 16,
-    "/reports/manager?period=2026-11": 12,
+    "/reports/manager?period=2026-11": 18,
     "/notifications": 12,
     "/audit": 10,
     "/audit?about=SIG-1": 10,

@@ -46,6 +46,10 @@ def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -
     assert Page(compared).problems == []
     assert "before: nothing" in text(compared)
     assert "0 and 0 in 1–31 Oct 2026" in text(compared)
+    assert re.search(r"Closed in time .* (Critical|High|Medium|Low) [\d,]+ 1 0 100%", text(html))
+    work = re.search(r"All that are open ([\d,]+) In the last four weeks (\d+) were found and 1 closed", text(html))
+    assert work
+    assert f"about {int(work[1]) + int(work[2]) - 1} would be open: an estimate" in text(html)
     behind = get(client, "/reports/manager?period=2026-11&show=written_off")
     assert 'href="/signals/SIG-1"' in behind
     rows = list(csv.reader(io.StringIO(client.get("/reports/manager.csv?period=2026-11").get_data(as_text=True))))

@@ -89,7 +89,8 @@ def test_how_one_is_told_is_the_tokens_owners_own(manager: Asking, program: Prog
 
 
 def test_the_report_and_the_audit_are_for_managers(manager: Asking, program: Program) -> None:
-    assert manager("GET /reports/manager?period=2026-11")["period"] == "2026-11"
+    told = manager("GET /reports/manager?period=2026-11")
+    assert (told["period"], sum(told["open_now"]["ages"].values())) == ("2026-11", told["open_now"]["open"])
     assert manager.answer("GET /reports/manager", Accept="text/csv").mimetype == "text/csv"
     manager("GET /reports/manager?period=2026-13", None, 400)
     rows = manager("GET /audit?limit=1")
