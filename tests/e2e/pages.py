@@ -17,7 +17,6 @@ from tests.web.reading import get
 OPEN: Mapping[str, tuple[str, ...]] = {
     "signals.listed": ("/signals", "/signals?group=cause", "/signals?group=bill_run", "/signals?q=nosuchthing"),
     "signal.shown": ("/signals/SIG-1", "{tiers}", "{spike}"),
-    "signal.peeked": ("/signals/SIG-1/peek",),
     "pack.shown": ("{tiers}/pack",),
     "bill_runs.listed": ("/bill-runs",),
     "bill_runs.shown": ("{bill_run}",),
@@ -34,7 +33,7 @@ OPEN: Mapping[str, tuple[str, ...]] = {
     "invoice.shown": ("{invoice}",),
     "records.line": ("{line}",),
     "records.record": ("{price}",),
-    "usage.shown": ("/usage", "{usage}"),
+    "usage.shown": ("{usage}",),
     "jump.jump": ("/jump?q=a",),
     "team.shown": ("/team",),
     "manager_report.shown": ("/reports/manager?period=2026-11&show=written_off&compare=before",),
@@ -53,7 +52,7 @@ SIGNED_IN = ("users.listed", "users.shown", "audit.listed", "account.shown", "si
 TRIALS = ("rule_trials.shown",)
 """Pages that tests/e2e/test_rule_editor.py looks at, where a trial has been run."""
 
-PARTS = ("signal.worked_out", "repair.shown", "asking.answered")
+PARTS = ("signal.peeked", "signal.worked_out", "repair.shown", "asking.answered")
 """What a page puts into itself."""
 
 NO_PAGES = (
@@ -64,6 +63,9 @@ NO_PAGES = (
 
 ERRORS = (NOWHERE, "/jump?q=a")
 """Addresses whose answer the browser logs as an error: there is nothing of that name."""
+
+LONG = {"/rules": 2_500, "/api/v1/": 12_000}
+"""Pages that list everything of their kind: they may be larger (100 KB), and how many elements they may have."""
 
 ADDRESSES = [*(address for addresses in OPEN.values() for address in addresses), NOWHERE]
 
