@@ -82,8 +82,8 @@ def rows(found: Report) -> Iterator[tuple[Any, ...]]:
         yield each.kind, each.currency, each.exact, each.estimate, each.signals
     for judged in found.precision:
         yield f"precision of {judged.rule}", "", judged.right, judged.wrong, judged.right + judged.wrong
-    for each in found.in_time:
-        yield f"in time or late, {each.severity}", "", each.kept, each.late, each.kept + each.late
+    for own in found.in_time:
+        yield f"in time or late, {own.severity}", "", own.kept, own.late, own.kept + own.late
 
 
 def report(session: Session, start: datetime, end: datetime) -> Report:

@@ -362,8 +362,11 @@ def _event(
 
 def _written(session: Session, rows: list[dict[str, Any]]) -> Sequence[SignalEvent]:
     """The rows of the timelines of one change, written together: a statement each would cost as much as the rest."""
-    if not rows:
-        return ()
+    if len(rows) < 2:
+        events = [SignalEvent(**row) for row in rows]
+        session.add_all(events)
+        session.flush()
+        return events
     session.flush()
     session.execute(insert(SignalEvent), rows)
     of_change = SignalEvent.change_id == rows[0]["change_id"]

@@ -128,8 +128,8 @@ def panel(session: Session, signal_id: int) -> Panel:
     waits = job is not None and job.status in ("queued", "running")
     found = [each for each in life.of_signal(session, signal_id) if each.closed_by != life.MACHINE]
     asked, who = worker.deeds_asked(session, [each.label for each in found]), preferences().who
-    own = accounts.limits_of(session, who) if who else None
-    shown = [_shown(session, each, asked.get(each.label), who, own) for each in found]
+    limits = accounts.limits_of(session, who) if who else None
+    shown = [_shown(session, each, asked.get(each.label), who, limits) for each in found]
     several = batch.offered(session, signal_id)
     phases = tuple(
         (title, own, tuple(each for each in several if each.phase == phase))

@@ -61,9 +61,7 @@ def listed() -> tuple[str, int]:
         runs, judged = {run.rule: run for run in freshness.latest_runs(session)}, _judged(session)
         found = list(console().rules.values())
         if sort == "precision":
-            nobody = Fraction(2)  # after those that are always right
-            shares = {rule.name: judged.get(rule.name, Judged()).share for rule in found}
-            found.sort(key=lambda rule: nobody if shares[rule.name] is None else shares[rule.name])
+            found.sort(key=lambda rule: _precision(judged.get(rule.name, Judged())))
         return show(
             "rules.html",
             rules=found,
@@ -185,6 +183,11 @@ def _params(rule: Rule) -> dict[str, str]:
 def _numbers(session: Session, name: str) -> dict[str, int]:
     """The number of the version that each content hash names, for the runs of a rule."""
     return {version.content_hash: version.number for version in reversed(versions.listed(session, name))}
+
+
+def _precision(judged: Judged) -> Fraction:
+    """What to sort by: rules that nobody judged come after those that are always right."""
+    return Fraction(2) if judged.share is None else judged.share
 
 
 def _judged(session: Session) -> dict[str, Judged]:
