@@ -226,6 +226,37 @@ class Detect(_Section):
     )
 
 
+class MailServer(_Section):
+    """The server that takes mail by SMTP, and in whose name; off unless a host is named."""
+
+    host: str | None = None
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str | None = Field(default=None, pattern=r"^[^\r\n]+@[^\r\n]+$", description="The address mail comes from.")
+    user: str | None = Field(default=None, description="Who signs in there; null: nobody has to.")
+    password_env: str | None = Field(default=None, description="The variable that holds that user's password.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> MailServer:
+        if self.host and not self.sender:
+            raise ValueError("mail needs a sender: the address that it comes from")
+        if (self.user is None) != (self.password_env is None):
+            raise ValueError("mail needs both user and password_env, or neither")
+        if self.user and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("a password goes over starttls or tls only, not over security none")
+        return self
+
+
+class Notify(_Section):
+    """How people are told outside the console, each as they wish (docs/notifications.md)."""
+
+    address: str | None = Field(
+        default=None, pattern=r"^https?://[^\s]+[^/\s]$", description="Where people reach the console; null: web's own."
+    )
+    mail: MailServer = MailServer()
+    chat_url_env: str | None = Field(default=None, description="The variable with the address of a chat's webhook.")
+
+
 class Schedule(_Section):
     """What `trueup serve` does by itself."""
 
@@ -279,6 +310,7 @@ class Config(_Section):
     remediation: Remediation = Remediation()
     gate: Gate = Gate()
     advisor: Advisor = Advisor()
+    notify: Notify = Notify()
     schedule: Schedule = Schedule()
     web: Web = Web()
     oidc: Oidc | None = None

@@ -30,7 +30,11 @@ from detector.terminal import JobFailed
 from integrations import files, tickets
 from integrations.capabilities import Integration, Rereading, Writing
 from integrations.catalogue import find as integration_of
+from integrations.chat import Chat
+from integrations.mail import Mail
 from integrations.writing import Writes
+from people import telling
+from people.telling import Way
 from remediation.actions.open_ticket import TICKETS
 from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
@@ -148,6 +152,24 @@ class Home:
         web = self.config.web
         return f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
 
+    @property
+    def way_names(self) -> tuple[str, ...]:
+        """By which ways people can be told of something outside the console."""
+        section = self.config.notify
+        return (*(["mail"] if section.mail.host else []), *(["chat"] if section.chat_url_env else []))
+
+    @cached_property
+    def ways(self) -> Mapping[str, Way]:
+        """How a message is handed over, by way. Raises ConfigError where a variable is not set."""
+        section, mail = self.config.notify, self.config.notify.mail
+        found: dict[str, Way] = {}
+        if mail.host and mail.sender:
+            password = _secret("notify.mail.password_env", mail.password_env) if mail.password_env else None
+            found["mail"] = telling.by_mail(Mail(mail.host, mail.port, mail.sender, mail.security, mail.user, password))
+        if section.chat_url_env:
+            found["chat"] = telling.by_chat(Chat(_secret("notify.chat_url_env", section.chat_url_env)))
+        return found
+
     @cached_property
     def model(self) -> Model | None:
         """The language model that advises; None where none is configured. Raises ConfigError without its key."""
@@ -173,6 +195,14 @@ class Home:
             near = difflib.get_close_matches(name, [rule.name for rule in sound], 1)
             raise click.UsageError(f"there is no rule {name}{f', did you mean {near[0]}?' if near else ''}")
         return chosen
+
+
+def _secret(key: str, variable: str) -> str:
+    """What the variable holds. Raises ConfigError when it is not set."""
+    found = os.environ.get(variable)
+    if not found:
+        raise configuration.ConfigError([f"{key}: set the environment variable {variable}"])
+    return found
 
 
 def import_folder(home: Home, directory: Path, keep_good: bool) -> Loading:

@@ -17,8 +17,9 @@ from detector.terminal import JobFailed
 from home import Home, sync
 from integrations.capabilities import Receiving
 from integrations.catalogue import find as integration_of
-from people import invitations
+from people import invitations, telling
 from people.oidc import Provider
+from people.telling import Way
 from remediation import gate, holds
 from remediation import worker as repairs
 from stated import stated
@@ -30,6 +31,7 @@ HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
 FORGET_SECONDS = 3600
 LESSON_SECONDS = 3600
+TELL_SECONDS = 30
 
 
 def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None:
@@ -57,6 +59,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         proofs={name: integration.proven for name, integration in receiving.items()},
         connected=_connected(home, receiving),
         stated=stated(home.config),
+        ways=home.way_names,
     )
     ready = Ready(home.warehouse, home.setting.allowed)
     background = _background(home, ready)
@@ -72,6 +75,8 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         jobs[f"webhooks {name}"] = (EVENT_SECONDS, Applying(home.setting, name, integration.receive).work)
     if receiving:
         jobs["forget"] = (FORGET_SECONDS, partial(_forget, home))
+    if ways := home.ways:
+        jobs["tell"] = (TELL_SECONDS, partial(_tell, home, ways))
     if home.model is not None:
         jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if home.config.schedule.enabled:
@@ -107,6 +112,13 @@ def _try_out(home: Home) -> None:
     """Do the dry runs and calibrations that pages asked for, until none waits."""
     while trials.work(home.setting, home.live):
         pass
+
+
+def _tell(home: Home, ways: Mapping[str, Way]) -> None:
+    """Tell everybody by mail and chat what they asked to be told of."""
+    with operational.writing(home.engine) as session:
+        telling.gather(session, home.clock())
+    telling.send(home.engine, ways, home.config.notify.address or home.address, home.clock)
 
 
 def _teach(home: Home) -> None:

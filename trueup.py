@@ -45,6 +45,7 @@ ELSEWHERE = {
     "settings": "detector.team_commands:settings_group",
     "views": "detector.team_commands:views_group",
     "notifications": "detector.team_commands:notifications",
+    "wishes": "people.wish_commands:wishes_command",
     "report": "detector.team_commands:report_command",
     "jobs": "detector.book_commands:jobs",
     "record": "detector.book_commands:record",

@@ -39,6 +39,7 @@ class _Piece:
     end: date
 
     def amount(self, currency: str, rounding: Rounding) -> Decimal:
+        """The item's amount for the piece's share of its days, rounded as the dialect rounds."""
         days, full = (self.end - self.start).days, (self.item.end - self.item.start).days
         return round_money(Fraction(self.item.amount) * Fraction(days, full), currency, rounding)
 

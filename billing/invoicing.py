@@ -157,6 +157,7 @@ class _Charging:
     settlement: Settlement
 
     def share(self, active: Period, full: Period) -> Fraction | None:
+        """The share of the full period that is charged; None where the price charges it whole."""
         return self.dialect.share(active, full, self.item.price.proration, self.subscription.timezone)
 
     def due_in_advance(self, active: Period, full: Period) -> datetime:

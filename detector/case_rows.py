@@ -142,6 +142,7 @@ def _expanded(table: str, given: Iterable[Row]) -> Iterator[tuple[int, Row]]:
 
 def _repeated(table: str, row: Row, every: str, count: int) -> Row:
     def moved(name: str, value: Any) -> Any:
+        """The value so many periods later: instants move, texts count on."""
         column = BY_NAME[table].by_name.get(name)
         if column and column.kind is Kind.TS and isinstance(value, str):
             return add(_instant(value), parse_duration(every), "UTC", count)

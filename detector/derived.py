@@ -277,6 +277,7 @@ def _clock_changes(zone: str, first_year: int, last_year: int) -> tuple[tuple[st
         return ()
 
     def offset(instant: datetime) -> timedelta:
+        """How far the zone's clock is ahead of UTC."""
         return instant.astimezone(tz).utcoffset() or timedelta(0)
 
     at, end = datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year, 1, 1, tzinfo=UTC)

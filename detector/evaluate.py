@@ -197,6 +197,7 @@ def _listed(columns: EntityColumns, row: Row) -> Iterator[Entity]:
 
 def _entity(columns: EntityColumns, id_: str, part: Row, row: Row) -> Entity:
     def value(column: str | None) -> Any:
+        """What the part says under the column, else what the whole row says."""
         return part.get(column, row.get(column)) if column else None
 
     return Entity(

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import outcomes
+from detector import due, outcomes
 from detector.outcomes import KINDS, Sum, kinds_of
 from store.operational_tables import Signal, SignalEvent
 
@@ -35,6 +35,16 @@ class Precision:
 
 
 @dataclass(frozen=True)
+class InTime:
+    """Of the closed signals of one severity, how many were closed within its hours, and how many later."""
+
+    severity: str
+    hours: int
+    kept: int
+    late: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The signals closed and found in a period; times are medians, None where nothing was measured."""
 
@@ -47,6 +57,7 @@ class Report:
     to_first_action: timedelta | None
     to_verified: timedelta | None
     precision: tuple[Precision, ...]
+    in_time: tuple[InTime, ...]
 
 
 COLUMNS = ("what", "currency", "exact or right", "estimate or wrong", "signals")
@@ -71,6 +82,8 @@ def rows(found: Report) -> Iterator[tuple[Any, ...]]:
         yield each.kind, each.currency, each.exact, each.estimate, each.signals
     for judged in found.precision:
         yield f"precision of {judged.rule}", "", judged.right, judged.wrong, judged.right + judged.wrong
+    for own in found.in_time:
+        yield f"in time or late, {own.severity}", "", own.kept, own.late, own.kept + own.late
 
 
 def report(session: Session, start: datetime, end: datetime) -> Report:
@@ -93,6 +106,7 @@ def report(session: Session, start: datetime, end: datetime) -> Report:
         to_first_action=_median(actions),
         to_verified=_median(verified),
         precision=_precision(closed),
+        in_time=_in_time(closed, due.hours(session)),
     )
 
 
@@ -114,6 +128,17 @@ def _first_actions(session: Session, start: datetime, end: datetime) -> tuple[in
 def _median(spans: Sequence[timedelta]) -> timedelta | None:
     seconds = [span.total_seconds() for span in spans]
     return timedelta(seconds=round(median(seconds))) if seconds else None
+
+
+def _in_time(closed: Sequence[Signal], hours: Mapping[str, int]) -> tuple[InTime, ...]:
+    """By severity, the worst first; those of which nothing was closed are left out."""
+    found = []
+    for severity, limit in hours.items():
+        own = [signal for signal in closed if signal.severity == severity]
+        kept = sum(signal.status_at <= due.due_at(severity, signal.first_seen, hours) for signal in own)
+        if own:
+            found.append(InTime(severity, limit, kept, len(own) - kept))
+    return tuple(found)
 
 
 def _precision(closed: Sequence[Signal]) -> tuple[Precision, ...]:

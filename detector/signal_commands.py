@@ -35,6 +35,8 @@ def _deed(name: str, said: str, *options: Any, together: bool = True) -> Callabl
     """
 
     def register(deed: Callable[..., Change]) -> None:
+        """Makes the deed a command of `trueup signals`."""
+
         @click.argument("ids", nargs=-1, metavar="[SIG-n]...")
         @click.option("--all", "every", is_flag=True, help="All that the options before this command choose.")
         @AS
@@ -43,6 +45,7 @@ def _deed(name: str, said: str, *options: Any, together: bool = True) -> Callabl
         def command(
             context: click.Context, /, ids: tuple[str, ...], every: bool, actor: str, as_json: bool, **chosen: Any
         ) -> None:
+            """Do the deed to the chosen signals and say what came of it."""
             home: Opened = context.obj
             with _refusals(), operational.writing(home.engine) as session:
                 found = _chosen(session, context, ids, every)

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from detector import due, manager_report, notices, operator_settings, sheets, team, terminal, views
+from detector import due, manager_report, notices, operator_settings, sheets, team, terminal, view_query, views
 from detector.commands import Opened
 from detector.detail import amount, instant
 from detector.report import count
 from detector.signal_commands import AS
 from detector.terminal import INSTANT, JSON, JobFailed
+from detector.workload import workload, workload_json
 from store import operational
 
 
@@ -183,7 +184,7 @@ def save_view(home: Opened, name: str, query: str, shared: bool, is_default: boo
     """Keep a query, what follows the question mark of the inbox, under a name."""
     with _refusals(), operational.writing(home.engine) as session:
         view = views.save(
-            session, name, query.removeprefix("?"), owner=actor, shared=shared, is_default=is_default, now=home.clock()
+            session, name, view_query.kept(query), owner=actor, shared=shared, is_default=is_default, now=home.clock()
         )
     terminal.echo(f"{view.id} {view.name}")
 
@@ -237,23 +238,26 @@ def report_command(home: Opened, period: str | None, as_csv: bool, as_json: bool
             start, end = manager_report.span(name, zone, int(calendar["year_begins"]))
         except ValueError as reason:
             raise click.UsageError(f"--period: {reason}") from None
-        found = manager_report.report(session, start, end)
+        found, work = manager_report.report(session, start, end), workload(session, home.clock())
     rows = list(manager_report.rows(found))
     if as_csv:
         terminal.echo("".join(sheets.lines([manager_report.COLUMNS, *rows])), nl=False)
         return
     if as_json:
-        terminal.answer(_report_json(name, found))
+        terminal.answer({**_report_json(name, found), "open_now": workload_json(work)})
         return
     table = terminal.columns(*manager_report.COLUMNS)
     for row in rows:
         table.add_row(*(sheets.cell(value) for value in row))
     terminal.show(table)
     terminal.echo(f"{count(found.found, 'signal')} found, {found.closed:,} closed in {name}")
+    ages = ", ".join(f"{age.open:,} {age.title}" for age in work.ages if age.open)
+    terminal.echo(f"open now: {work.open:,}{f' ({ages})' if ages else ''}; about {work.expected:,} in four weeks")
 
 
 def _report_json(name: str, found: manager_report.Report) -> dict[str, Any]:
     def seconds(span: timedelta | None) -> int | None:
+        """A span in whole seconds; None where nothing was measured."""
         return None if span is None else round(span.total_seconds())
 
     return {
@@ -268,6 +272,7 @@ def _report_json(name: str, found: manager_report.Report) -> dict[str, Any]:
         "seconds_to_first_action": seconds(found.to_first_action),
         "seconds_to_verified": seconds(found.to_verified),
         "precision": [vars(each) for each in found.precision],
+        "in_time": [vars(each) for each in found.in_time],
     }  # fmt: skip
 
 

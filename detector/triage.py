@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from detector import audited, covered, merged
+from detector.standing import Standing
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
 from store.people_tables import Person
 
@@ -123,9 +124,11 @@ def change_status(
     """
     if status not in OPEN_STATUSES:
         raise IllegalTransition(f"{status} needs a reason: use resolve or dismiss")
+    standing = Standing(session, ids)
 
     def move(signal: Signal) -> dict[str, Any]:
-        _check_transition(session, signal, status)
+        """The signal's new status. Raises IllegalTransition where it cannot come from the one it has."""
+        _check_transition(signal, status, standing)
         reason = "reopened" if signal.status == "resolved" else "moved"
         return _status(status, reason, now)
 
@@ -149,9 +152,11 @@ def resolve(
     """
     reason = "waived" if waiver else "verified"
     detail = f"{cause} (waived: {waiver})" if waiver else cause
+    standing = Standing(session, ids)
 
     def close(signal: Signal) -> dict[str, Any]:
-        _check_transition(session, signal, "resolved")
+        """The signal resolved. Raises IllegalTransition while no run has confirmed it and nobody waives that."""
+        _check_transition(signal, "resolved", standing)
         if not waiver and signal.clear_runs == 0:
             raise IllegalTransition(
                 f"{signal.label} is not verified: no complete run of {signal.rule} has come back without it since "
@@ -182,9 +187,11 @@ def dismiss(
         raise ValueError(f"{reason!r} is no reason to dismiss; use one of {', '.join(DISMISSALS)}")
     timed = reason not in ("expected", "false_positive")
     suppressed_until = (until or now + DISMISSED_FOR) if timed else None
+    standing = Standing(session, ids)
 
     def put_aside(signal: Signal) -> dict[str, Any]:
-        _check_transition(session, signal, DISMISSALS[reason])
+        """The signal closed for the reason, and until when it stays away."""
+        _check_transition(signal, DISMISSALS[reason], standing)
         return {**_status(DISMISSALS[reason], reason, now), "suppressed_until": suppressed_until}
 
     change = _change(session, ids, _Deed("status", reason, actor, now, detail, version), put_aside)
@@ -247,6 +254,7 @@ def snooze(
     deed = _Deed("snooze", "snoozed" if asleep else "woken", actor, now, WAKES.get(wakes), version)
 
     def lay_down(signal: Signal) -> dict[str, Any]:
+        """The signal asleep until what wakes it. Raises IllegalTransition for one that is closed."""
         if not signal.is_open:
             raise IllegalTransition(f"{signal.label} is {signal.status}; only open signals can be snoozed")
         return {
@@ -282,10 +290,12 @@ def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Chan
     if not done:
         raise LookupError(f"there is no change {change_id}")
     by_signal = {event.signal_id: event for event in done}
+    standing = Standing(session, list(by_signal))
 
     def restore(signal: Signal) -> dict[str, Any]:
+        """What the signal was before the change. Raises where something else has changed it since."""
         event = by_signal[signal.id]
-        _check_undo(session, signal, event)
+        _check_undo(signal, event, standing)
         return {name: _value(name, value) for name, value in (event.before or {}).items()}
 
     change = _change(session, list(by_signal), _Deed("undo", f"undid {done[0].kind}", actor, now), restore)
@@ -313,9 +323,7 @@ def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[
     if refused and not touched:
         more = f" ({len(refused) - 1} more refused)" if len(refused) > 1 else ""
         raise IllegalTransition(refused[0].reason + more)
-    events = [_event(signal, change_id, deed, before, after) for signal, (before, after) in touched]
-    session.add_all(events)
-    session.flush()
+    events = _written(session, [_event(signal, change_id, deed, before, after) for signal, (before, after) in touched])
     for event in events:
         audited.signal_event(session, event)
     if deed.kind in ("status", "undo"):
@@ -345,18 +353,24 @@ def _apply(signal: Signal, values: Mapping[str, Any]) -> tuple[dict[str, Any], d
     return before, {name: _plain(value) for name, value in values.items()}
 
 
-def _event(signal: Signal, change_id: str, deed: _Deed, before: dict[str, Any], after: dict[str, Any]) -> SignalEvent:
-    return SignalEvent(
-        signal_id=signal.id,
-        change_id=change_id,
-        at=deed.now,
-        actor=deed.actor,
-        kind=deed.kind,
-        reason=deed.reason,
-        detail=deed.detail,
-        before=before,
-        after=after,
-    )
+def _event(
+    signal: Signal, change_id: str, deed: _Deed, before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any]:
+    told = {"kind": deed.kind, "reason": deed.reason, "detail": deed.detail, "before": before, "after": after}
+    return {"signal_id": signal.id, "change_id": change_id, "at": deed.now, "actor": deed.actor, **told}
+
+
+def _written(session: Session, rows: list[dict[str, Any]]) -> Sequence[SignalEvent]:
+    """The rows of the timelines of one change, written together: a statement each would cost as much as the rest."""
+    if len(rows) < 2:
+        events = [SignalEvent(**row) for row in rows]
+        session.add_all(events)
+        session.flush()
+        return events
+    session.flush()
+    session.execute(insert(SignalEvent), rows)
+    of_change = SignalEvent.change_id == rows[0]["change_id"]
+    return session.scalars(select(SignalEvent).where(of_change).order_by(SignalEvent.id)).all()
 
 
 def _status(status: str, reason: str, now: datetime) -> dict[str, Any]:
@@ -374,22 +388,20 @@ def _status(status: str, reason: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _check_transition(session: Session, signal: Signal, status: str) -> None:
+def _check_transition(signal: Signal, status: str, standing: Standing) -> None:
     if status not in TRANSITIONS[signal.status]:
         allowed = ", ".join(sorted(TRANSITIONS[signal.status]))
         raise IllegalTransition(
             f"{signal.label} is {signal.status} and cannot become {status}; it can become {allowed}"
         )
     if signal.status in ("resolved", "false_positive"):
-        _check_not_replaced(session, signal)
+        _check_not_replaced(signal, standing)
 
 
-def _check_not_replaced(session: Session, signal: Signal) -> None:
+def _check_not_replaced(signal: Signal, standing: Standing) -> None:
     """A signal that ended cannot come back when a later one already stands for the same defect."""
-    live = Signal.status.not_in(("resolved", "false_positive"))
-    others = select(Signal).where(Signal.fingerprint == signal.fingerprint, live, Signal.id != signal.id)
-    if other := session.scalars(others).first():
-        raise IllegalTransition(f"{signal.label} cannot come back: {other.label} stands for the same defect now")
+    if other := standing.beside(signal):
+        raise IllegalTransition(f"{signal.label} cannot come back: {other} stands for the same defect now")
 
 
 def changed_meanwhile(session: Session, signal: Signal) -> ChangedMeanwhile:
@@ -406,7 +418,7 @@ def _check_version(session: Session, signal: Signal, version: int | None) -> Non
         raise changed_meanwhile(session, signal)
 
 
-def _check_undo(session: Session, signal: Signal, event: SignalEvent) -> None:
+def _check_undo(signal: Signal, event: SignalEvent, standing: Standing) -> None:
     """Only a change of people, once, and only while nothing else has touched the same values."""
     if event.undone_by is not None:
         raise IllegalTransition(f"{signal.label}: this change has been undone already")
@@ -416,7 +428,7 @@ def _check_undo(session: Session, signal: Signal, event: SignalEvent) -> None:
         raise IllegalTransition(f"{signal.label} has been changed since; change it back by hand")
     before = (event.before or {}).get("status")
     if signal.status in ("resolved", "false_positive") and before not in (None, "resolved", "false_positive"):
-        _check_not_replaced(session, signal)
+        _check_not_replaced(signal, standing)
 
 
 def _plain(value: Any) -> Any:

@@ -27,6 +27,7 @@ def span_options(default: str) -> Callable[[Any], Any]:
     """The options that choose a stretch of the past and how long looking at it may take."""
 
     def add(command: Any) -> Any:
+        """The command with the options of a range."""
         for option in reversed(
             (
                 click.option("--from", "start", type=INSTANT, help="Where the range begins; one instant without it."),

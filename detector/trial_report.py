@@ -52,6 +52,7 @@ def difference_json(difference: Difference, known: Mapping[str, Label]) -> dict[
     """How two rules differ by what they raise, with what people made of it."""
 
     def told(signals: Sequence[Raised]) -> list[dict[str, Any]]:
+        """The first signals of a side, each with the one that there is already."""
         return [_raised_json(each, known.get(each.fingerprint)) for each in signals[:MOST]]
 
     return {

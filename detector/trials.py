@@ -209,6 +209,7 @@ class _Progress:
             job.done, job.total, job.lease_until = done, total, now + LEASE
 
     def stop(self) -> bool:
+        """Whether somebody asked for the trial to be stopped."""
         with operational.reading(self._setting.engine) as session:
             return session.get_one(Job, self._job).status == "cancelling"
 

@@ -141,6 +141,7 @@ def _said(rows: Rows, grid: Grid, labels: Sequence[UsageLabel]) -> list[Said]:
     begin = grid.usage.times[0].astype("datetime64[D]")
 
     def step(day: date) -> int:
+        """The day as a place in the series."""
         return int((np.datetime64(day, "D") - begin).astype(int))
 
     return [

@@ -73,6 +73,7 @@ class Walk:
 
     @classmethod
     def parse(cls, text: str | None) -> Walk | None:
+        """The walk that a cursor keeps; None where none was begun."""
         if text is None:
             return None
         given = json.loads(text)

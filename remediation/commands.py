@@ -69,6 +69,7 @@ def _ending(name: str, end: Callable[..., Action], told: str) -> click.Command:
     @JSON
     @click.pass_obj
     def command(home: Opened, id: str, actor: str, reason: str, as_json: bool) -> None:
+        """End the action and show it."""
         with refusals(), operational.writing(home.engine) as session:
             end(session, _number(id), actor=actor, reason=reason, now=home.clock())
         _told(home, _number(id), as_json)

@@ -248,6 +248,7 @@ class _Says:
 
     @property
     def label(self) -> str:
+        """The signal's id as people write it."""
         return f"SIG-{self.id}"
 
 

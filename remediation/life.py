@@ -145,21 +145,27 @@ def approve(
     if _changed(session, action):
         raise Refused(f"{action.label} is out of date: the signal says something else by now; run trueup advise again")
     own = accounts.limits_of(session, actor)
-    if approvals.takes_two(action, own):
-        moves = f"{action.label} moves {action.amount:f} {action.currency}"
-        if action.proposed_by == actor:
-            raise Refused(
-                f"{moves}, above the limit of one person: {actor} has proposed it, somebody else must approve it"
-            )
-        if action.proposed_by == MACHINE:
-            action.proposed_by = actor
-            note(session, action, "proposed", actor, now, detail=reason)
-            return action
-        if own and action.currency in own:
-            raise Refused(f"{moves}, above the limit of {actor}; somebody whose limit covers it must approve it")
+    if why := alone_no_more(action, actor, own, approvals):
+        raise Refused(why)
+    if approvals.takes_two(action, own) and action.proposed_by == MACHINE:
+        action.proposed_by = actor
+        note(session, action, "proposed", actor, now, detail=reason)
+        return action
     action.status, action.approved_by, action.approved_at, action.approval_reason = "approved", actor, now, reason
     note(session, action, "approved", actor, now, detail=reason)
     return action
+
+
+def alone_no_more(action: Action, actor: str, own: Mapping[str, Decimal] | None, approvals: Approvals) -> str | None:
+    """Why somebody else than `actor`, whose limits `own` are, has to approve the action; None where nobody has to."""
+    if not approvals.takes_two(action, own) or action.proposed_by == MACHINE:
+        return None
+    moves = f"{action.label} moves {action.amount:f} {action.currency}"
+    if action.proposed_by == actor:
+        return f"{moves}, above the limit of one person: {actor} has proposed it, somebody else must approve it"
+    if own and action.currency in own:
+        return f"{moves}, above the limit of {actor}; somebody whose limit covers it must approve it"
+    return None
 
 
 def reject(session: Session, action_id: int, *, actor: str, reason: str, now: datetime) -> Action:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from detector.signal_content import digits
-from integrations.writing import Deed
+from integrations.writing import VERBS, Deed
 
 PHASES = ("contain", "root_cause", "downstream", "verify")
 """The order of a repair."""
@@ -87,6 +87,29 @@ def digest(said: Any) -> str:
 def deeds_of(plan: Mapping[str, Any]) -> tuple[Deed, ...]:
     """The deeds of a stored plan."""
     return tuple(Deed.parse(each) for each in plan["deeds"])
+
+
+def steps(plan: Mapping[str, Any]) -> list[tuple[str, str, dict[str, str]]]:
+    """What a stored plan asks the other side for, for people: what it means, of which record, and with what."""
+    return [
+        (
+            VERBS.get(deed.verb, deed.verb),
+            f"{deed.type} {deed.id}",
+            {name: _words(told) for name, told in deed.about.items()},
+        )
+        for deed in deeds_of(plan)
+    ]
+
+
+def changes(plan: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    """The columns of the record that a stored plan changes: name, now, afterwards."""
+    before, after = plan["before"], plan["after"]
+    names = [*before, *(name for name in after if name not in before)]
+    return [(name, before.get(name), after.get(name)) for name in names if name in after]
+
+
+def _words(told: object) -> str:
+    return told if isinstance(told, str) else json.dumps(told, sort_keys=True)
 
 
 def text(value: object) -> str | None:

@@ -8,7 +8,7 @@ the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,12 @@ def ask_deed(
     job = requests.request(session, "deed", args, actor=actor, now=now)
     job.about = action.label
     return job
+
+
+def deeds_asked(session: Session, labels: Sequence[str]) -> dict[str, Job]:
+    """What was last asked to be done with each of these actions, by label."""
+    newest = select(func.max(Job.id)).where(Job.kind == "deed", Job.about.in_(labels)).group_by(Job.about)
+    return {str(job.about): job for job in session.scalars(select(Job).where(Job.id.in_(newest)))} if labels else {}
 
 
 def latest(session: Session, signal_id: int) -> Job | None:

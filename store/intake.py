@@ -90,6 +90,7 @@ class _Batch:
 
     @property
     def done(self) -> bool:
+        """Whether the batch was stored, or refused."""
         return self.taken is not None or self.error is not None
 
 

@@ -80,14 +80,17 @@ class _Join:
 
     @property
     def append_only(self) -> bool:
+        """Whether rows of the table never change once they are there."""
         return self.table.name in APPEND_ONLY
 
     @property
     def keys(self) -> str:
+        """SQL: both sides are the same record."""
         return " AND ".join(f"s.{name(key)} = t.{name(key)}" for key in self.table.primary_key)
 
     @property
     def differs(self) -> str:
+        """SQL: both sides say something else of it."""
         ignored = _NOT_EVENT_CONTENT if self.append_only else _NOT_CONTENT
         content = [c for c in columns(self.table) if c not in ignored and c not in self.table.primary_key]
         return "(" + " OR ".join(f"s.{name(c)} IS DISTINCT FROM t.{name(c)}" for c in content) + ")"
@@ -118,6 +121,7 @@ class _Join:
 
     @property
     def shown_key(self) -> str:
+        """SQL: the record's key as people read it."""
         return " || '/' || ".join(f"s.{name(part)}" for part in self.table.key)
 
     def _conflicts(self, con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

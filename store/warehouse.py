@@ -147,6 +147,7 @@ class Warehouse:
         """
 
         def write() -> dict[str, Counts]:
+            """Everything of one transaction: the rows, and the cursors with them."""
             counts = {
                 table: merge(con, table, relation, version_at=version_at, distinct=distinct)
                 for table, relation in staged.items()

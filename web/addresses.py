@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from werkzeug.datastructures import MultiDict
 
@@ -36,9 +36,6 @@ SINGLE = {
     "after": "after",
 }
 LONGEST = 200
-
-PLACES = ("after", "limit")
-"""What of a query says where somebody is in a list, and not which list it is."""
 
 PAGES = {
     "customer": "/customers/{}",
@@ -78,13 +75,6 @@ def read(args: MultiDict[str, str], me: str) -> Filter:
         values[field] = tuple(dict.fromkeys(value[:LONGEST] for value in args.getlist(name)))[:20]
     values["code"] = tuple(args.getlist("code"))[:20]
     return Filter(me=me, **values)
-
-
-def kept(query: str) -> str:
-    """The query of a list as a saved view keeps it: which list it is, not where in it. Raises BadFilter."""
-    pairs = [pair for pair in parse_qsl(query.removeprefix("?")) if pair[0] not in PLACES]
-    read(MultiDict(pairs), "")  # a query that no inbox can show is no view
-    return urlencode(pairs)
 
 
 def address(wanted: Filter, **changes: Any) -> str:

@@ -63,6 +63,7 @@ from web import (
     usage,
     users,
     views,
+    wishes,
 )
 from web import pages as answers
 from web.assets import serve_assets
@@ -91,6 +92,7 @@ def create_app(
     proofs: Mapping[str, Proof] | None = None,
     connected: Sequence[Configured] = (),
     stated: Sequence[Stated] = (),
+    ways: Sequence[str] = (),
 ) -> Flask:
     """The console as a WSGI app.
 
@@ -99,7 +101,7 @@ def create_app(
     https only. `approvals`: who may approve which action. `advisor`: the language model that workers ask, None where
     there is none. `events_token` lets usage events in at /api/v1/events, `proofs` webhooks at /hooks/<integration>:
     what proves them, by name. `connected`: the integrations that are configured. `stated`: what the configuration
-    says, for the page of settings.
+    says, for the page of settings. `ways`: how people can be told of something outside the console.
     `sign_in_required`: also while nobody has an account, because the console can be reached from elsewhere.
     `provider`: the company's OpenID provider, by which people may sign in. `proxies`: how many stand before the
     console, each of which adds to the X-Forwarded headers who asked it.
@@ -120,6 +122,7 @@ def create_app(
         advisor=advisor,
         integrations=connected,
         stated=stated,
+        ways=ways,
     )
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
@@ -146,6 +149,7 @@ PAGES = (
     team.pages,
     manager_report.pages,
     notifications.pages,
+    wishes.pages,
     signal.pages,
     pack.pages,
     triage.pages,

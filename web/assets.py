@@ -17,8 +17,8 @@ from flask import Flask, Response, abort, request
 
 FOLDER = Path(__file__).parent / "static"
 KINDS = (".woff2", ".svg", ".js")
-STYLES = "console.css"
-"""All of `styles/`, in the order of the files' names, as one stylesheet."""
+STYLES = {"console.css": "styles", "editor.css": "styles/editor"}
+"""Each stylesheet is all of a folder, in the order of the files' names; the pages of rules alone have the other."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Assets:
                 body = path.read_bytes()
                 own = kind == ".js" and ".min." not in path.name
                 self._by_name[path.name] = self._asset(path.name, _without_remarks(body) if own else body)
-        self._by_name[STYLES] = self._asset(STYLES, self._styles(folder / "styles"))
+        for name, place in STYLES.items():
+            self._by_name[name] = self._asset(name, self._styles(folder / place))
         self._by_hashed = {asset.name: asset for asset in self._by_name.values()}
 
     def _styles(self, folder: Path) -> bytes:

@@ -71,6 +71,7 @@ def sheet(wanted: Wanted) -> Response:
     engine = console().engine
 
     def lines() -> Iterator[str]:
+        """The rows as they are read, so that no whole audit is held."""
         with operational.reading(engine) as session:
             yield from audit_log.as_csv(session, wanted)
 

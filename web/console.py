@@ -40,6 +40,7 @@ class Console:
     advisor: str | None = None  # the language model that may be asked; a worker does the asking
     integrations: Sequence[Configured] = ()
     stated: Sequence[Stated] = ()
+    ways: Sequence[str] = ()  # how people can be told of something outside the console: mail, chat
 
     @property
     def limits(self) -> Mapping[str, timedelta | None]:

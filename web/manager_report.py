@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from detector import manager_report
 from detector.inbox import BadFilter
 from detector.manager_report import Report
+from detector.workload import Workload, workload
 from store import operational
 from web import agreed
 from web.console import console, now
@@ -40,6 +41,7 @@ def shown() -> tuple[str, int]:
         before=_beside(report.start - timedelta(days=1), name),
         earlier=_earlier(report, name) if request.args.get("compare") else None,
         after=_beside(report.end, name) if report.end <= now() else None,
+        work=work(),
         whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
 
@@ -62,6 +64,12 @@ def of_address() -> tuple[str, Report]:
         report = manager_report.report(session, start, end)
         session.expunge_all()
     return name, report
+
+
+def work() -> Workload:
+    """The open signals as they are now, whatever period is shown."""
+    with operational.reading(console().engine) as session:
+        return workload(session, now())
 
 
 def _earlier(report: Report, name: str) -> Report:

@@ -88,6 +88,7 @@ def numbers(evidence: Mapping[str, Any], currency: str | None, unit: str = "") -
     """The numbers of a finding's evidence, in which decimals stand as text."""
 
     def value(name: str) -> Decimal | None:
+        """One number of the evidence; None where there is none, or no number."""
         try:
             return None if evidence.get(name) is None else Decimal(str(evidence[name]))
         except InvalidOperation:

@@ -68,6 +68,9 @@ def finish(answer: Response) -> Response:
         for name in OF_PAGES:
             answer.headers.pop(name, None)
         return answer
+    if is_partial() and not request.path.startswith("/api/"):  # it becomes part of a page, whose own policy holds
+        for name in ("Content-Security-Policy", "Permissions-Policy", "X-Frame-Options"):
+            answer.headers.pop(name, None)
     answer.headers.setdefault("Cache-Control", "private, no-cache")
     answer.vary.update(("HX-Request", "Accept-Encoding", "Cookie"))
     packable = (answer.mimetype or "").startswith("text/")

@@ -1,6 +1,7 @@
 """The repair on a signal's page: its advice, its actions as they stand, and what people decide about them.
 
-Nothing here calls an outside system. Asking for advice and approving write rows; a worker claims them.
+Nothing here calls an outside system. Asking for advice, approving, applying, verifying and undoing write rows; a
+worker claims them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
@@ -15,14 +17,15 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import inbox
-from remediation import batch, life, worker
+from people import accounts
+from remediation import batch, life, plans, worker
 from remediation.advisor import exchanges
 from remediation.batch import Batch
 from remediation.life import Refused, UnknownAction
 from store import operational
 from store.action_tables import Action, ActionEntry
 from store.advisor_tables import Exchange
-from store.operational_tables import Signal
+from store.operational_tables import Job, Signal
 from web.console import console, now
 from web.pages import done, refused
 from web.preferences import preferences
@@ -44,6 +47,39 @@ class Shown:
     action: Action
     locked: str | None
     journal: tuple[ActionEntry, ...]
+    asked: Job | None  # what a worker was last asked to do with it
+    second: str | None  # why somebody else has to approve it
+    proposes: bool  # whether who looks at it would propose rather than approve
+
+    @property
+    def steps(self) -> list[tuple[str, str, dict[str, str]]]:
+        """What the other side is asked for."""
+        return plans.steps(self.action.plan)
+
+    @property
+    def changes(self) -> list[tuple[str, str | None, str | None]]:
+        """The columns of the record that it changes."""
+        return plans.changes(self.action.plan)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a worker was asked to do something with it and has not answered yet."""
+        return self.asked is not None and self.asked.status in ("queued", "running")
+
+    @property
+    def deeds(self) -> list[tuple[str, str]]:
+        """What a worker can be asked to do with it as it stands, each with the words of its button."""
+        status, by_word = self.action.status, life.by_word(self.action)
+        if self.waits:
+            return []
+        found = {"failed": [("apply", "Try again")], "parked": [("again", "It was not done: apply it")]}.get(status, [])
+        if status == "succeeded":
+            found.append(("verify", "It is done" if by_word else "Verify"))
+        if status == "verified" and not by_word:
+            found.append(("verify", "Verify again"))
+        if status in ("succeeded", "verified") and self.action.reversible and self.action.integration:
+            found.append(("reverse", "Undo it"))
+        return found
 
     @property
     def open(self) -> bool:
@@ -71,7 +107,10 @@ class Panel:
     @property
     def state(self) -> str:
         """Another text when the card shows something else."""
-        rows = [f"{each.action.id}{each.action.status}{len(each.journal)}" for each in self.shown]
+        rows = [
+            f"{each.action.id}{each.action.status}{len(each.journal)}{each.asked.status if each.asked else ''}"
+            for each in self.shown
+        ]
         said = f"{self.said.id}{self.said.status}" if self.said else ""
         told = "|".join([str(self.waits), str(self.failed), str(self.advice is None), said, *rows])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -79,7 +118,7 @@ class Panel:
     @property
     def busy(self) -> bool:
         """Whether it will be another one soon: the page renews it by itself."""
-        carried = any(each.action.status in ("approved", "executing") for each in self.shown)
+        carried = any(each.waits or each.action.status in ("approved", "executing") for each in self.shown)
         return self.waits or carried or (self.said is not None and self.said.status in ("waiting", "answering"))
 
 
@@ -87,7 +126,10 @@ def panel(session: Session, signal_id: int) -> Panel:
     """What the signal's page shows of its repair."""
     job = worker.latest(session, signal_id)
     waits = job is not None and job.status in ("queued", "running")
-    shown = [_shown(session, each) for each in life.of_signal(session, signal_id) if each.closed_by != life.MACHINE]
+    found = [each for each in life.of_signal(session, signal_id) if each.closed_by != life.MACHINE]
+    asked, who = worker.deeds_asked(session, [each.label for each in found]), preferences().who
+    limits = accounts.limits_of(session, who) if who else None
+    shown = [_shown(session, each, asked.get(each.label), who, limits) for each in found]
     several = batch.offered(session, signal_id)
     phases = tuple(
         (title, own, tuple(each for each in several if each.phase == phase))
@@ -106,9 +148,12 @@ def most() -> int:
     return console().approvals.most
 
 
-def _shown(session: Session, action: Action) -> Shown:
+def _shown(session: Session, action: Action, asked: Job | None, who: str, own: Mapping[str, Decimal] | None) -> Shown:
     locked = life.locked(session, action) if action.status in ("proposed", "approved") else None
-    return Shown(action, locked, tuple(life.journal(session, action.id)))
+    rules, proposed = console().approvals, action.status == "proposed"
+    second = life.alone_no_more(action, who, own, rules) if proposed else None
+    proposes = proposed and action.proposed_by == life.MACHINE and rules.takes_two(action, own)
+    return Shown(action, locked, tuple(life.journal(session, action.id)), asked, second, proposes)
 
 
 @pages.get("/signals/<label>/repair")
@@ -158,6 +203,29 @@ def decide(action_id: int) -> Response:
     except UnknownAction:
         abort(404)
     return done(told)
+
+
+@pages.post("/actions/<int:action_id>/ask")
+def ask_deed(action_id: int) -> Response:
+    """Ask a worker to apply, verify or undo an action; it calls the billing system, which no page does."""
+    deed, reason = request.form.get("deed", ""), request.form.get("reason", "")[:500]
+    actor, again = preferences().who, deed == "again"
+    if not actor:
+        return refused("Say who you are first, in the settings: what is done stands with a name.")
+    if deed not in (*worker.DEEDS, "again"):
+        return refused("Choose what to do with the action.")
+    try:
+        with operational.writing(console().engine) as session:
+            worker.ask_deed(
+                session, action_id, "apply" if again else deed, actor=actor, reason=reason, again=again, now=now()
+            )
+            label = life.get(session, action_id).label
+    except Refused as refusal:
+        text = str(refusal)
+        return refused(text[:1].upper() + text[1:] + ".")
+    except UnknownAction:
+        abort(404)
+    return done(f"A worker is asked; what comes of {label} is shown here.")
 
 
 @pages.post("/signals/<label>/batch")

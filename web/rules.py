@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 
 from flask import Blueprint, Response, abort, request
 from sqlalchemy import func, select
@@ -12,10 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from billing.periods import Duration
 from detector import overrides, versions
+from detector.inbox import BadFilter
 from detector.rule_format import Schedule
 from detector.rules import Rule
 from store import operational
-from store.operational_tables import Job, RuleOverride, RuleVersion, Run, Signal
+from store.operational_tables import OPEN_STATUSES, Job, RuleOverride, RuleVersion, Run, Signal
 from web import freshness, jobs, rule_trials
 from web.console import console, now
 from web.moments import duration
@@ -29,19 +32,47 @@ pages = Blueprint("rules", __name__)
 RUNS = 15
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The signals of a rule: open ones, and of those that were judged, how many were right and how many false."""
+
+    open: int = 0
+    right: int = 0
+    wrong: int = 0
+
+    @property
+    def share(self) -> Fraction | None:
+        """The right ones of those judged; None while nobody judged any."""
+        return Fraction(self.right, self.right + self.wrong) if self.right + self.wrong else None
+
+
+SORTS: Mapping[str, str] = {"code": "By code", "precision": "Least precise first"}
+
+
 @pages.get("/rules")
 def listed() -> tuple[str, int]:
-    """Every rule with its latest run and its open signals, and the custom ones that do not run yet."""
+    """Every rule with its latest run and its signals, and the custom ones that do not run yet; `sort=precision` has
+    first those whose signals were most often false.
+    """
+    sort = request.args.get("sort", "code")
+    if sort not in SORTS:
+        raise BadFilter(f"sort cannot be {sort[:40]!r}; use one of {', '.join(SORTS)}")
     with operational.reading(console().engine) as session:
-        runs = {run.rule: run for run in freshness.latest_runs(session)}
+        runs, judged = {run.rule: run for run in freshness.latest_runs(session)}, _judged(session)
+        found = list(console().rules.values())
+        if sort == "precision":
+            found.sort(key=lambda rule: _precision(judged.get(rule.name, Judged())))
         return show(
             "rules.html",
-            rules=list(console().rules.values()),
+            rules=found,
+            sort=sort,
+            sorts=SORTS,
+            judged=judged,
+            nobody=Judged(),
             files=console().live.files,
             drafts=versions.drafts(session),
             off=overrides.off(session, now()),
             runs=runs,
-            opened=_open_signals(session),
             schedule=schedule,
             asked=jobs.recent(session, "run"),
         )
@@ -72,7 +103,7 @@ def page(
             off=rule.name in overrides.off(session, now()),
             runs=runs,
             asked=[job for job in jobs.recent(session, "run") if rule.name in (job.args.get("rules") or [rule.name])],
-            opened=_open_signals(session).get(rule.name, 0),
+            opened=_judged(session).get(rule.name, Judged()).open,
             schedule=schedule,
             given=given or {},
             trial=rule_trials.view(trial) if trial is not None else None,
@@ -154,10 +185,23 @@ def _numbers(session: Session, name: str) -> dict[str, int]:
     return {version.content_hash: version.number for version in reversed(versions.listed(session, name))}
 
 
-def _open_signals(session: Session) -> dict[str, int]:
-    """By rule; counted along the index by rule, which has them in that order."""
-    query = select(Signal.rule, func.count().filter(Signal.is_open.is_(True))).group_by(Signal.rule)
-    return {row[0]: row[1] for row in session.execute(query) if row[1]}
+def _precision(judged: Judged) -> Fraction:
+    """What to sort by: rules that nobody judged come after those that are always right."""
+    return Fraction(2) if judged.share is None else judged.share
+
+
+def _judged(session: Session) -> dict[str, Judged]:
+    """By rule, all in one statement along the index that the inbox counts by."""
+    query = select(Signal.rule, Signal.status, func.count()).group_by(Signal.rule, Signal.status)
+    counts: dict[str, dict[str, int]] = {}
+    for rule, status, count in session.execute(query):
+        counts.setdefault(rule, {})[status] = count
+    return {
+        rule: Judged(
+            sum(own.get(each, 0) for each in OPEN_STATUSES), own.get("resolved", 0), own.get("false_positive", 0)
+        )
+        for rule, own in counts.items()
+    }
 
 
 def schedule(wanted: Schedule) -> str:

@@ -36,6 +36,17 @@ def runs(books: DuckDBPyConnection, after: Place | None, most: int = 50) -> tupl
     return found[:most], places.written(last["target_date"], last["bill_run_id"]) if last else None
 
 
+def coming(books: DuckDBPyConnection) -> list[Row]:
+    """The bill runs that have drafts which become final by themselves, the first first: when, and how many drafts."""
+    return rows(
+        books,
+        """
+        SELECT integration, bill_run_id, min(finalizes_at) AS finalizes_at, count(*) AS drafts
+        FROM books.invoices WHERE status = 'draft' AND bill_run_id IS NOT NULL AND finalizes_at IS NOT NULL
+        GROUP BY ALL ORDER BY min(finalizes_at), bill_run_id LIMIT 200""",
+    )
+
+
 def previous(books: DuckDBPyConnection, run: Mapping[str, Any]) -> Row | None:
     """The run of the same integration before this one."""
     found = rows(

@@ -49,8 +49,8 @@ def serve_forever(app: Flask, host: str, port: int, on_ready: Callable[[str], No
 def close(server: BaseWSGIServer) -> None:
     """Take no more requests, and leave those under way to end by themselves.
 
-    Waitress's own close also frees the pipe by which a request that ends wakes the server. It writes there by number: by
-    then the number may be that of a database that another thread has opened, and the database is ruined.
+    Waitress's own close also frees the pipe by which a request that ends wakes the server. It writes there by number,
+    which by then may be that of a database that another thread has opened: the database would be ruined.
     """
     dispatcher.close(server)
 

@@ -16,7 +16,7 @@ from detector import inbox, merged, views
 from detector.inbox import Filter, Total
 from store import operational
 from store.operational_tables import SignalImpact
-from web import addresses, freshness
+from web import addresses, freshness, next_run
 from web.charts import spark
 from web.console import console, now
 from web.figures import plain_amount
@@ -75,6 +75,7 @@ def listed() -> tuple[str, int] | Response:
             sorts=[(name, title, addresses.address(wanted, sort=name)) for name, title in SORTS.items()],
             groupings=[(name, title, addresses.address(wanted, group=name)) for name, title in GROUPS.items()],
             fresh=freshness.read(session),
+            coming=next_run.coming(),
             sort_title=SORTS[wanted.sort],
             plain=addresses.address(Filter(view=wanted.view, sort=wanted.sort)),
             kept=_kept(),

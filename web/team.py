@@ -51,6 +51,7 @@ def reassign() -> Response:
     who, to = _name("who"), _name("to")
 
     def deed(session: Session) -> tuple[str, str | None]:
+        """Give them over; what was done, and its undo."""
         change = team.reassign(session, who, to, actor=preferences().actor, now=now())
         return f"{len(change.events):,} signals of {who} are {to}'s now.", change.id
 
@@ -63,6 +64,7 @@ def person() -> Response:
     name, cover, until = _name("name"), _name("cover") or None, _day("until")
 
     def deed(session: Session) -> tuple[str, str | None]:
+        """Keep it; what was done."""
         team.set_away(session, name, until, cover, actor=preferences().actor, now=now())
         stands_in = f", and {cover} stands in" if cover and until else ""
         return f"{name} is away until {until:%Y-%m-%d}{stands_in}." if until else f"{name} is there.", None
@@ -76,6 +78,7 @@ def add_rule() -> Response:
     field, value, to = request.form.get("field", ""), request.form.get("value", "").strip()[:200], _name("to")
 
     def deed(session: Session) -> tuple[str, str | None]:
+        """Keep the rule; what was done."""
         team.add_rule(session, field, value, to, actor=preferences().actor, now=now())
         return f"{to} gets new signals with {team.FIELDS[field].lower()} {value}.", None
 
@@ -87,6 +90,7 @@ def remove_rule(number: int) -> Response:
     """Take such a rule away."""
 
     def deed(session: Session) -> tuple[str, str | None]:
+        """Take it away; what was done."""
         team.remove_rule(session, number, actor=preferences().actor, now=now())
         return "The rule is gone; what is assigned stays so.", None
 

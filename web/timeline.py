@@ -65,10 +65,12 @@ def timeline(
     length = Decimal((end - start).total_seconds()) or Decimal(1)
 
     def place(at: datetime | None) -> Decimal:
+        """Where an instant lies between start and end, from 0 to 1."""
         moment = aware(at) or end
         return min(max(Decimal((moment - start).total_seconds()) / length, Decimal(0)), Decimal(1))
 
     def block(span: Span) -> Block:
+        """A span as a block of the drawing."""
         left, right = place(span.start), place(span.end)
         wide = max(right - left, LEAST)
         return Block(span.look, percent(min(left, 1 - wide)), percent(wide), span.label)

@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from detector import views
+from detector import view_query, views
 from detector.views import BadView
 from people.roles import Permission
 from store import operational
 from store.view_tables import SavedView
-from web import addresses
 from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused
@@ -27,7 +26,7 @@ def save() -> Response:
     shared = request.form.get("shared") == "1"
     if shared:
         require(Permission.ACT, "A view for the team is seen by everybody.")
-    query = addresses.kept(urlsplit(back()).query)
+    query = view_query.kept(urlsplit(back()).query)
     try:
         with operational.writing(console().engine) as session:
             view = views.save(

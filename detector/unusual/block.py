@@ -92,6 +92,7 @@ def _found(place: dict[object, int], instants: NDArray[np.datetime64]) -> Places
 
 def _later(whole: Calendar, begin: int, end: int) -> Calendar:
     def moved(places: Places) -> Places:
+        """Places counted from where the block begins; -1 for what lies before it."""
         found: Places = np.where(places[begin:end] >= begin, places[begin:end] - begin, -1)
         return found
 

@@ -171,6 +171,7 @@ def band(measures: Measures) -> tuple[Floats, Floats, Floats]:
     reach = BAND * found.deviation
 
     def usage(log: Floats) -> Floats:
+        """Usage of a logarithm, never below nothing."""
         return np.maximum(np.exp(np.clip(log, -60, 80)) - found.offset, 0).astype(np.float32)
 
     return usage(found.expected), usage(found.expected - reach), usage(found.expected + reach)

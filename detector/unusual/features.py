@@ -184,6 +184,7 @@ def _screens(found: Expected, told: dict[str, Floats]) -> dict[str, Floats]:
     ended = found.standing.ended
 
     def of(values: Floats, where: Bools) -> Floats:
+        """How far values are off where it counts, else nothing."""
         return np.where(where & ~np.isnan(values), np.abs(values), 0).astype(np.float32)
 
     return {

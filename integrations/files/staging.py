@@ -105,6 +105,7 @@ class _Stage:
         self.file, self.table = staged.file, staged.file.table
 
     def run(self, forms: dict[str, str] | None, usable: bool) -> None:
+        """Read the file quickly where every row of it is good, else row by row, telling what is wrong."""
         if self.file.format != "parquet" and usable:
             quick = self._quickly(forms)
             if quick is not None and self._make_view(quick, clean=True, numbered=False):

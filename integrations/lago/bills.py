@@ -87,6 +87,7 @@ def _period(invoice: Object) -> tuple[datetime | None, datetime | None]:
 
 def _totals(invoice: Object, status: str, code: str) -> Row:
     def of(name: str) -> Decimal:
+        """An amount in minor units as the decimal that it means."""
         return minor(invoice.get(name) or 0, code)
 
     due = invoice.get("total_due_amount_cents")

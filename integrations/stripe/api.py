@@ -182,6 +182,7 @@ class _Wire(stripe.HTTPClient):
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, *, _usage: object = None
     ) -> tuple[str, int, Mapping[str, str]]:
+        """Send one request of the SDK by our client; its body, status and headers."""
         try:
             reply = self._client.send(method, url, headers=headers or {}, body=post_data, classes=_classes(url))
         except UnreachableError as error:
@@ -189,6 +190,7 @@ class _Wire(stripe.HTTPClient):
         return reply.body.decode(errors="replace"), reply.status, httpx.Headers(dict(reply.headers))
 
     def close(self) -> None:
+        """Nothing: the client is shared, and outlives the SDK's."""
         self._client.close()
 
 

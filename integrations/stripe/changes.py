@@ -121,6 +121,7 @@ class Change:
 
     @property
     def deleted(self) -> bool:
+        """Whether the last event says that the record is gone."""
         return bool(self.events) and str(self.events[-1].get("type")).endswith(".deleted")
 
     @property
@@ -220,6 +221,7 @@ def _current(path: str) -> Callable[[Reader, Change], Result]:
     """Asks for the object itself."""
 
     def ask(reader: Reader, change: Change) -> Result:
+        """The record as it is now, and what hangs on it; nothing where it is gone."""
         found = reader.api.get(path, change.id, expand=list(EXPAND.get(path, ())))
         if found is None:
             return {}, (), None

@@ -69,10 +69,12 @@ class Walk:
 
     @property
     def done(self) -> bool:
+        """Whether every stream was read."""
         return self.stream is None
 
     @classmethod
     def parse(cls, text: str | None) -> Walk | None:
+        """The walk that a cursor keeps; None where none was begun."""
         return None if text is None else cls(**json.loads(text))
 
     def __str__(self) -> str:
@@ -88,6 +90,7 @@ class Events:
 
     @classmethod
     def parse(cls, text: str | None) -> Events | None:
+        """The place among the events that a cursor keeps; None where there is none."""
         return None if text is None else cls(**json.loads(text))
 
     def __str__(self) -> str:

@@ -198,6 +198,7 @@ def terms(rows: Rows) -> Mapping[str, object]:
     """What makes a price, without what it is called: two charges with the same terms are the same price."""
 
     def plain(row: Row) -> tuple[tuple[str, object], ...]:
+        """What a row says of terms, comparable with another one."""
         held = {name: value for name, value in row.items() if name not in _OTHER and value is not None}
         return tuple(sorted((n, v.normalize() if isinstance(v, Decimal) else v) for n, v in held.items()))
 

@@ -180,6 +180,7 @@ def _chat(remedy: Remedy, id: int, talk: Talk, box: Toolbox, answer: Checked, te
     """Rounds of text and tools, until the model asks for no tool more. Raises ModelError."""
 
     def line(text: str) -> None:
+        """Keep one line of the answer, if its citations hold."""
         said, cites = cited(text)
         told = Facts({**box.facts.evidence, **box.evidence}, box.facts.actions, box.facts.phases, box.facts.mask)
         kept = answer.keep(said, cites, told, answer.explanation) if said else []

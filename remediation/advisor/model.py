@@ -204,12 +204,14 @@ class _Bounded(httpx2.BaseTransport):
         self._seconds = seconds
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it, its answer bound to end in time."""
         until = time.monotonic() + self._seconds
         response = self._inner.handle_request(request)
         response.stream = _Stream(cast(httpx2.SyncByteStream, response.stream), until)
         return response
 
     def close(self) -> None:
+        """Closes what it sends by."""
         self._inner.close()
 
 
@@ -225,4 +227,5 @@ class _Stream(httpx2.SyncByteStream):
             yield chunk
 
     def close(self) -> None:
+        """Closes the answer."""
         self._inner.close()

@@ -10,6 +10,7 @@ import pytest
 
 import config
 from config import ConfigError
+from home import Home
 from tests.cli.conftest import ROOT, Commands
 
 
@@ -130,3 +131,19 @@ def test_every_setting_of_the_shipped_file_exists() -> None:
     text = "\n".join(line for line in settings if line.split(":")[0].strip().isidentifier())
     write(text)
     assert config.load({}).integrations["stripe"].every == timedelta(minutes=15)
+
+
+def test_mail_needs_a_sender_and_no_password_goes_unprotected(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("notify: {mail: {host: smtp.example.com}}")
+    assert "needs a sender" in problems()[0]
+    mail = "host: smtp.example.com, sender: t@example.com, user: t, password_env: MAIL_PASSWORD"
+    write(f"notify: {{mail: {{{mail}, security: none}}}}")
+    assert "over starttls or tls only" in problems()[0]
+    write(f"notify: {{mail: {{{mail}}}, chat_url_env: CHAT_URL}}")
+    home = Home(config.load({}))
+    assert home.way_names == ("mail", "chat")
+    with pytest.raises(ConfigError, match="set the environment variable MAIL_PASSWORD"):
+        _ = home.ways
+    monkeypatch.setenv("MAIL_PASSWORD", "secret")
+    monkeypatch.setenv("CHAT_URL", "https://chat.example.com/hook")
+    assert set(home.ways) == {"mail", "chat"}

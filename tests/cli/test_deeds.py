@@ -52,8 +52,19 @@ def test_the_rest_of_the_console_at_the_terminal(trueup_filled: Commands) -> Non
     assert trueup_filled("settings", "set", "sla_hours.critical=0").code == 1
     assert trueup_filled("views", "save", "mine", "?sev=critical").code == 0
     assert trueup_filled("views", "--json").json[0]["query"] == "sev=critical"
+    for query, said in (
+        ("severity=critical", "did you mean sev?"), ("sev=cirtical", "did you mean critical?"),
+        ("sort=money", "use one of risk, amount"), ("critical", "is no query; write it as"),
+    ):  # fmt: skip
+        refused = trueup_filled("views", "save", "odd", query)
+        assert refused.code == 1
+        assert said in refused.err
     assert trueup_filled("views", "remove", 1).code == 0
     assert trueup_filled("notifications", "Ana", "--json").json[0]["kind"] == "assigned"
+    told = trueup_filled("wishes", "Ana", "overdue.chat=once", "quiet_from=20:00", "quiet_to=07:00", "--json").json
+    assert (told["wishes"]["overdue.chat"], told["configured"]) == ("once", [])
+    assert "did you mean overdue.chat?" in trueup_filled("wishes", "Ana", "overdeu.chat=once").err
+    assert "no chat is configured" in trueup_filled("wishes", "Ana", "--test", "chat").err
     assert trueup_filled("report", "--csv").out.startswith("what,currency")
     assert trueup_filled("report", "--period", "never").code == 2
     assert trueup_filled("audit", "export", "--action", "team").out.count("team.") >= 3

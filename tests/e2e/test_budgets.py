@@ -1,59 +1,21 @@
 """What a first visit may cost (console.md, section 4): bytes over the wire, requests, elements."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.e2e.conftest import Serve
+from tests.e2e.traffic import KB, elements, load
 from tests.web.company import Home
 
 pytestmark = pytest.mark.e2e
-KB = 1024
-
-
-@dataclass
-class Traffic:
-    """Everything that a page loaded, by address."""
-
-    sizes: dict[str, int] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
-
-    def of(self, kind: str) -> int:
-        """Bytes of one kind: Script, Stylesheet ..."""
-        return sum(size for address, size in self.sizes.items() if self.kinds[address] == kind)
-
-
-def load(page: Page, address: str) -> Traffic:
-    """Visit with an empty cache and count."""
-    traffic, names = Traffic(), {}
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-
-    def answered(event: dict[str, object]) -> None:
-        names[event["requestId"]] = event["response"]["url"]  # type: ignore[index]
-        traffic.kinds[event["response"]["url"]] = str(event["type"])  # type: ignore[index]
-
-    def finished(event: dict[str, object]) -> None:
-        traffic.sizes[names[event["requestId"]]] = int(event["encodedDataLength"])  # type: ignore[call-overload]
-
-    session.on("Network.responseReceived", answered)
-    session.on("Network.loadingFinished", finished)
-    page.goto(address)
-    page.wait_for_load_state("networkidle")
-    return traffic
-
-
-def elements(page: Page) -> int:
-    return int(page.evaluate("document.getElementsByTagName('*').length"))
 
 
 def test_the_inbox_with_fifty_rows(page: Page, serve: Serve, many_signals: Home) -> None:
     traffic = load(page, serve(many_signals) + "/signals")
     assert page.locator("#signals tbody tr").count() == 50
-    assert sum(traffic.sizes.values()) <= 60 * KB
+    assert traffic.total <= 60 * KB
     assert traffic.of("Script") <= 30 * KB
     assert traffic.of("Stylesheet") <= 12 * KB
     assert len(traffic.sizes) <= 8
@@ -66,14 +28,14 @@ def test_the_page_of_a_signal(page: Page, serve: Serve, example_company: Home, c
     page.goto(f"{base}/signals?code={code}")
     address = page.locator("a[data-open]").first.get_attribute("href")
     traffic = load(page, f"{base}{address}?show=working")
-    assert sum(traffic.sizes.values()) <= 60 * KB
+    assert traffic.total <= 60 * KB
     assert len(traffic.sizes) <= 8
     assert elements(page) <= 2500
 
 
 def test_the_page_of_a_signal_with_a_thousand_records(page: Page, serve: Serve, hostile_company: Home) -> None:
     traffic = load(page, serve(hostile_company) + "/signals/SIG-4")
-    assert sum(traffic.sizes.values()) <= 60 * KB
+    assert traffic.total <= 60 * KB
     assert elements(page) <= 2500
 
 

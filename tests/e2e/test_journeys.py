@@ -140,6 +140,7 @@ def test_two_people_on_one_signal(open_browser: Window, serve: Serve, home: Home
         page.keyboard.press("Enter")
     expect(ana.locator(".strip")).to_contain_text("Ana Ruiz")
     expect(ben.locator("h1")).to_have_text("Somebody was faster")
+    assert violations(ben) == []
     ben.get_by_role("link", name="See it as it is now").click()
     expect(ben.locator(".strip")).to_contain_text("Ana Ruiz")
 
@@ -227,3 +228,15 @@ def test_nothing_moves_for_who_wants_no_motion(page: Page, serve: Serve, example
     assert page.locator("#progress").evaluate(length) < 0.001, "seconds"
     page.emulate_media(reduced_motion="no-preference")
     assert page.locator("#progress").evaluate(length) > 1
+
+
+def test_a_setting_is_reviewed_before_it_is_kept(open_browser: Window, serve: Serve, home: Home) -> None:
+    page = open_browser(width=390, scheme="dark")
+    page.goto(serve(home) + "/settings")
+    page.get_by_label("Hours for critical").fill("8")
+    page.get_by_role("button", name="Review the changes").click()
+    expect(page.locator("ins")).to_have_text("8")
+    assert violations(page) == []
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_label("Hours for critical")).to_have_value("8")
+    expect(page.locator("#notices")).to_contain_text("1 setting is kept.")

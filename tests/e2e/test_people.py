@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from people import sessions
+from people import invitations, sessions
 from people.sessions import Browser
 from store import operational
 from store.people_tables import Person
@@ -102,11 +102,14 @@ def test_the_pages_of_people_and_audit_in_every_look(open_browser: Window, serve
     ada = person(home, "Ada Admin", "admin", limits={"USD": "500"})
     with operational.writing(home.engine()) as session:
         secret = sessions.open_for(session, ada, Browser("Firefox", "192.0.2.7"), now=NOW, by="password")
+        given = {"roles": ["analyst"], "limits": {"USD": "50"}, "actor": "Ada Admin"}
+        _, link = invitations.invite(session, "joy@example.com", now=NOW, **given)
     base = serve(home)
     for width, scheme in ((1440, "light"), (390, "dark")):
         page = open_browser(width=width, scheme=scheme)
-        page.goto(f"{base}/login")
-        sound(page, "/login")
+        for address in ("/login", f"/invitation/{link}"):
+            page.goto(f"{base}{address}")
+            sound(page, address)
         page.context.add_cookies([{"name": COOKIE, "value": secret, "url": base}])
         for address in ("/users", f"/users/{ada.id}", "/audit", "/account"):
             page.goto(f"{base}{address}")

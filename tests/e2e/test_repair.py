@@ -18,6 +18,7 @@ from people import accounts, sessions
 from people.sessions import Browser
 from remediation import worker
 from store import operational
+from tests.e2e.axe import violations
 from tests.remediation.house import AS_OF, House, company, filled, house
 from web import create_app
 from web.access import COOKIE
@@ -88,8 +89,10 @@ def test_what_moves_much_is_proposed_by_one_approved_by_another_and_then_proven(
     expect(ana.locator("#notices")).to_contain_text(
         "is proposed by Ana Ruiz; above the limit somebody else approves it"
     )
-    approve(ana, address, correction["id"], "I am sure")
-    expect(ana.locator("#notices")).to_contain_text("somebody else must approve it")
+    form = ana.locator(f'form[action="/actions/{correction["id"].removeprefix("ACT-")}/decide"]')
+    expect(form).to_contain_text("Ana Ruiz has proposed it, somebody else must approve it")
+    expect(form.locator("button[value=approve]")).to_be_disabled()
+    assert violations(ana) == []
     max_.goto(f"{base}/notifications")
     expect(max_.get_by_text("proposed by Ana Ruiz")).to_be_visible()
     approve(max_, address, correction["id"], "seen on the draft")
@@ -98,6 +101,7 @@ def test_what_moves_much_is_proposed_by_one_approved_by_another_and_then_proven(
     worker.work(home.remedy)
     max_.goto(address)
     expect(max_.locator("#repair")).to_contain_text("verified")
+    expect(max_.locator("#repair").get_by_role("button", name="Verify again")).to_be_visible()
     pack = max_.goto(f"{address}/pack")
     assert pack
     told = max_.locator("main")

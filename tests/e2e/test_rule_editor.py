@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
 
+from store import operational
+from store.operational_tables import Job
 from tests.e2e.axe import violations
 from tests.e2e.conftest import Serve
 from tests.e2e.test_every_page import sideways
@@ -73,6 +76,11 @@ def test_from_a_copy_to_its_activation(open_browser: Window, serve: Serve, home:
     well(page)
     page.goto(serve(home) + "/rules")
     expect(page.locator("tr").filter(has_text="Retries own")).to_contain_text("Custom")
+    with operational.reading(home.engine()) as session:
+        last = session.scalar(select(func.max(Job.id)))
+    page.goto(f"{serve(home)}/rules/retries_own/trials/{last}")
+    expect(page.locator("#trial figure")).to_be_visible()
+    well(page)
 
 
 def test_a_mistake_is_found_at_its_line_and_nothing_that_was_typed_is_lost(

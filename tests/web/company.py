@@ -24,6 +24,7 @@ from detector.live_rules import LiveRules
 from detector.operator_settings import Stated
 from detector.signals import fold
 from integrations import example, files
+from remediation.life import Approvals
 from store import operational
 from store.operational_tables import Load, Run
 from store.warehouse import Warehouse
@@ -60,6 +61,8 @@ class Home:
         connected: Sequence[Configured] = (),
         advisor: str | None = None,
         stated: Sequence[Stated] = (),
+        ways: Sequence[str] = (),
+        approvals: Approvals | None = None,
     ) -> Flask:
         """The console on both stores, its clock standing still."""
         engine = self.engine()
@@ -74,6 +77,8 @@ class Home:
             connected=connected,
             advisor=advisor,
             stated=stated,
+            ways=ways,
+            approvals=approvals,
         )
 
     def try_out(self) -> None:

@@ -11,6 +11,7 @@ from store import operational
 from store.operational_tables import Signal, SignalImpact
 from tests.web.company import NOW, Home
 from tests.web.reading import Page, act, get, labels, text
+from web.console import KEY
 
 
 def test_every_fault_of_the_company_is_in_the_inbox(client: FlaskClient) -> None:
@@ -34,6 +35,20 @@ def test_drafts_about_to_become_final_come_first_then_money(client: FlaskClient,
 def test_the_page_says_how_it_is_ranked(client: FlaskClient) -> None:
     assert "ranked by drafts about to become final, then money at risk" in text(get(client, "/signals"))
     assert 'aria-sort="descending"' in get(client, "/signals?sort=severity")
+
+
+def test_the_next_bill_run_is_counted_down_to_once_the_books_are_near(home: Home) -> None:
+    app = home.app()
+    assert "next bill run <a" not in get(app.test_client(), "/signals")
+    near = app.extensions[KEY].warehouse.near
+    near.gather()
+    html = get(app.test_client(), "/signals")
+    near.close()
+    (run, left) = re.findall(r'next bill run <a href="(/bill-runs/[^"]+)"><strong>(.*?)</strong>', html)[0]
+    assert text(left).startswith("in ")
+    assert re.search(r"\(\w+, [\d,]+ drafts?\)", text(html))
+    assert "Still drafts" in text(get(app.test_client(), "/bill-runs"))
+    assert get(app.test_client(), run)
 
 
 def test_a_filter_stands_in_the_address_and_can_be_taken_away(client: FlaskClient) -> None:

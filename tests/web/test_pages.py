@@ -10,7 +10,7 @@ from sqlalchemy import select
 from store import operational
 from store.operational_tables import Job
 from tests.web.company import Home
-from tests.web.reading import act, get, text, token
+from tests.web.reading import act, get, labels, text, token
 
 
 def test_every_rule_is_listed_with_its_last_run_and_its_open_signals(client: FlaskClient) -> None:
@@ -18,6 +18,19 @@ def test_every_rule_is_listed_with_its_last_run_and_its_open_signals(client: Fla
     assert re.search(
         r"TU-19 Wrong tier mode .* Critical Pricing Exact every hour, when drafts come in 12 min ago", html
     )
+
+
+def test_rules_are_listed_with_how_often_they_were_right_the_least_precise_first(client: FlaskClient) -> None:
+    code = "TU-19"
+    html = get(client, f"/signals?code={code}")
+    number = labels(html)[0].removeprefix("SIG-")
+    act(client, "/signals/act", deed="dismiss", id=number, reason="false_positive")
+    listed = get(client, "/rules?sort=precision")
+    first = listed.partition("<tbody>")[2].partition("</tr>")[0]
+    assert code in first
+    assert "0 of 1" in text(first)
+    assert code not in get(client, "/rules").partition("<tbody>")[2].partition("</tr>")[0]
+    assert "use one of code, precision" in text(get(client, "/rules?sort=money", 400))
 
 
 def test_data_shows_sources_tables_and_loads(client: FlaskClient) -> None:

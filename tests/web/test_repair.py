@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, cast
 
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from detector import cycle
+from integrations.writing import Deed
 from remediation import life, worker
+from remediation.life import Approvals
 from remediation.remedy import Remedy
 from store import operational
 from store.action_tables import Action
 from store.operational_tables import Signal
 from tests.remediation import small
 from tests.web.company import NOW, Home, pack
-from tests.web.reading import act, get
+from tests.web.reading import act, get, text
 
 
 def remedy(home: Home) -> Remedy:
@@ -106,3 +110,44 @@ class Gone:
 
     def state(self, type: str, id: str) -> None:
         self.asked.append(id)
+
+
+def test_what_was_done_is_verified_undone_or_tried_again_by_a_worker(client: FlaskClient, home: Home) -> None:
+    signal = small.signal(home.engine(), "asked")
+    hold = {"before": {"auto_advance": "true"}, "after": {"auto_advance": "false"}, "reversible": True}
+    done = small.action(home.engine(), signal, small.plan("hold_draft", Deed("hold", "invoice", "in_1"), **hold),
+                        "succeeded")  # fmt: skip
+    failed = small.action(home.engine(), signal, small.credit("in_2"), "failed")
+    page = f"/signals/SIG-{signal}"
+    shown = text(get(client, page))
+    assert "keep a draft from becoming final by itself, invoice in_1" in shown
+    assert "Auto advance true → false" in shown
+    act(client, "/preferences", who="Dee Patel", theme="light", density="compact", keys="off")
+    act(client, f"/actions/{done}/ask", back=page, deed="reverse", reason=" ")
+    assert "A reason is needed." in get(client, page)
+    act(client, f"/actions/{done}/ask", back=page, deed="reverse", reason="held by mistake")
+    html = get(client, page)
+    assert "A worker is at it" in html and f'hx-get="{page}/repair?seen=' in html
+    assert f'action="/actions/{done}/ask"' not in html, "one wish at a time"
+    worker.work(remedy(home))
+    assert "stripe is not connected; name it under integrations" in text(get(client, page))
+    act(client, f"/actions/{failed}/ask", back=page, deed="verify", reason="")
+    assert f"ACT-{failed} is failed; to verify it" in get(client, page)
+    assert re.search(rf'action="/actions/{failed}/ask".*?value="apply">Try again', get(client, page), re.DOTALL)
+
+
+def test_above_the_limit_the_button_proposes_and_then_waits_for_somebody_else(home: Home) -> None:
+    signal = small.signal(home.engine(), "above")
+    number = small.action(home.engine(), signal, small.credit("in_1"), "proposed")
+    app = home.app(approvals=Approvals({"USD": Decimal(1)}))
+    ana, ben = app.test_client(), app.test_client()
+    act(ana, "/preferences", who="Ana Ruiz")
+    act(ben, "/preferences", who="Ben Okafor")
+    page = f"/signals/SIG-{signal}"
+    assert "Above the limit of one person: you propose it" in text(get(ana, page))
+    act(ana, f"/actions/{number}/decide", back=page, deed="approve", reason="seen")
+    assert re.search(r'value="approve" disabled aria-describedby="second-\d+"', get(ana, page))
+    assert "Ana Ruiz has proposed it, somebody else must approve it" in text(get(ana, page))
+    assert "Approve 10.00" in text(get(ben, page))
+    act(ben, f"/actions/{number}/decide", back=page, deed="approve", reason="seen too")
+    assert f"ACT-{number} is approved." in get(ben, page)

@@ -27,7 +27,7 @@ STATEMENTS = {
     "/signals/SIG-1": 45,
     "/signals/SIG-1/peek": 30,
     "/team": 16,
-    "/reports/manager?period=2026-11": 12,
+    "/reports/manager?period=2026-11": 18,
     "/notifications": 12,
     "/audit": 10,
     "/audit?about=SIG-1": 10,
@@ -131,3 +131,24 @@ def test_a_status_change_costs_the_same_with_many_signals(few: Watched, many: Wa
         assert store.client.post("/signals/act", data=form).status_code == 303
         work.append(store.steps)
     assert work[1] <= RATIO * work[0] + 5
+
+
+def test_a_bulk_change_of_all_matches_and_its_undo_make_as_many_statements_for_ten_times_as_many(
+    few: Watched, many: Watched
+) -> None:
+    asked = []
+    for store in (few, many):
+        store.client.application.config["WTF_CSRF_ENABLED"] = False
+        for deed in ({"deed": "assign", "assignee": "Ana"}, {"deed": "dismiss", "reason": "false_positive"}):
+            store.asked.clear()
+            form = {**deed, "all": "1", "back": "/signals?q=charged"}
+            assert store.client.post("/signals/act", data=form).status_code == 303
+            asked.append(len(store.asked))
+            with store.client.session_transaction() as session:
+                (change, said) = session.pop("_flashes")[-1]
+        store.asked.clear()
+        assert store.client.post(f"/changes/{change}/undo", data={"back": "/signals"}).status_code == 303
+        asked.append(len(store.asked))
+    assert said.startswith("1,"), said
+    for before, after in zip(asked[:3], asked[3:], strict=True):
+        assert after <= before + 25, "a statement per 500 signals, not one per signal"

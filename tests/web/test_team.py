@@ -46,6 +46,10 @@ def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -
     assert Page(compared).problems == []
     assert "before: nothing" in text(compared)
     assert "0 and 0 in 1–31 Oct 2026" in text(compared)
+    assert re.search(r"Closed in time .* (Critical|High|Medium|Low) [\d,]+ 1 0 100%", text(html))
+    work = re.search(r"All that are open ([\d,]+) In the last four weeks (\d+) were found and 1 closed", text(html))
+    assert work
+    assert f"about {int(work[1]) + int(work[2]) - 1} would be open: an estimate" in text(html)
     behind = get(client, "/reports/manager?period=2026-11&show=written_off")
     assert 'href="/signals/SIG-1"' in behind
     rows = list(csv.reader(io.StringIO(client.get("/reports/manager.csv?period=2026-11").get_data(as_text=True))))
@@ -101,3 +105,26 @@ def test_a_rule_or_cause_is_muted_for_a_while_but_never_who_speaks_to_one(home: 
     act(ana, "/notifications/mute", "/notifications", what=what[1])
     assert "gave you SIG-1" in text(get(ana, "/notifications"))
     assert "Muted for you alone" not in text(get(ana, "/notifications"))
+
+
+def test_how_one_is_told_is_chosen_kept_and_tried(home: Home) -> None:
+    app = home.app(ways=["chat"])
+    ana = app.test_client()
+    assert "Say your name" in text(get(ana, "/notifications/wishes"))
+    act(ana, "/preferences", who="Ana")
+    html = get(ana, "/notifications/wishes")
+    assert Page(html).problems == []
+    assert "notify.mail.host in config.yaml names the mail server" in text(html)
+    assert re.search(r'name="mentioned.mail"[^>]* disabled', html)
+    wanted = {"mentioned.chat": "once", "quiet_from": "20:00", "quiet_to": "07:00", "digest_at": "08:30"}
+    act(ana, "/notifications/wishes", code=400, **wanted, timezone="Berlin")
+    html = get(ana, "/notifications/wishes")
+    assert 'value="20:00"' not in html, "nothing of a form with a mistake is kept"
+    act(ana, "/notifications/wishes", **wanted, timezone="Europe/Berlin")
+    html = get(ana, "/notifications/wishes")
+    assert re.search(r'name="mentioned.chat".*?value="once" selected', html)
+    assert 'value="20:00"' in html
+    act(ana, "/notifications/test", way="chat")
+    assert "waiting" in text(get(ana, "/notifications/wishes")).lower()
+    act(ana, "/notifications/test", way="mail")
+    assert "That way is not configured" in text(get(ana, "/notifications/wishes"))

@@ -20,6 +20,7 @@ from web.api import (
     teaming,
     trying,
     versioning,
+    wishing,
     working,
 )
 from web.api.operations import pages
@@ -42,5 +43,6 @@ __all__ = [
     "teaming",
     "trying",
     "versioning",
+    "wishing",
     "working",
 ]

@@ -66,6 +66,7 @@ def operation(route: str, told: Operation, method: str = "GET") -> Callable[[Han
     """Makes a function the operation of a route below /api/v1."""
 
     def register(handler: Handler) -> Handler:
+        """Makes the function answer at the route."""
         OPERATIONS[f"{pages.name}.{handler.__name__}"] = told
         pages.add_url_rule(route, handler.__name__, handler, methods=[method])
         return handler

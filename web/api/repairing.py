@@ -234,6 +234,7 @@ def _decide(title: str, says: str, deed: Callable[..., Action]) -> None:
     name = title.split()[0].lower()
 
     def decide(action: str) -> Response:
+        """Decide about one action and show it."""
         wanted: Decision = body(Decision)
         with _refusals(), operational.writing(console().engine) as session:
             row = life.get(session, _number(action))
@@ -288,6 +289,7 @@ def _ask(title: str, says: str, model: type[Body]) -> None:
     deed = title.split()[0].lower()
 
     def ask(action: str) -> Response:
+        """Ask a worker, and tell which job it is."""
         wanted: Any = body(model)
         actor, reason = _who(wanted.by), getattr(wanted, "reason", "")
         with _refusals(), operational.writing(console().engine) as session:

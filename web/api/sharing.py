@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 from flask import Response, request
 from pydantic import Field
 
-from detector import due, notices, views
+from detector import due, notices, view_query, views
 from detector.detail import amount, instant
+from detector.workload import workload_json
 from people.roles import Permission
 from store import operational
 from store.view_tables import SavedView
-from web import addresses, manager_report
+from web import manager_report
 from web.access import require
 from web.api.answers import Amount, Answer, Instant, Label
 from web.api.bodies import Body
@@ -102,8 +103,27 @@ class Precision(Answer):
     wrong: int
 
 
+class InTime(Answer):
+    """Of the closed signals of one severity, how many within its hours, and how many later."""
+
+    severity: str
+    hours: int
+    kept: int
+    late: int
+
+
+class OpenNow(Answer):
+    """The open signals as they are now, by age; what four weeks brought and took; `expected` after four more."""
+
+    ages: dict[str, int]
+    open: int
+    found: int
+    closed: int
+    expected: int
+
+
 class Report(Answer):
-    """What became of the signals of a period."""
+    """What became of the signals of a period, and what is open now."""
 
     period: str
     start: Instant
@@ -114,6 +134,8 @@ class Report(Answer):
     seconds_to_first_action: Seconds
     seconds_to_verified: Seconds
     precision: list[Precision]
+    in_time: list[InTime]
+    open_now: OpenNow
 
 
 class ReportQuery(Asked):
@@ -140,7 +162,7 @@ def save_view() -> Response:
     wanted: WantedView = body(WantedView)
     if wanted.shared:
         require(Permission.ACT, "A view for the team is seen by everybody.")
-    kept = addresses.kept(wanted.query)
+    kept = view_query.kept(wanted.query)
     with _refusals(), operational.writing(console().engine) as session:
         view = views.save(
             session, wanted.name, kept, owner=preferences().who, shared=wanted.shared, is_default=wanted.default,
@@ -225,6 +247,8 @@ def report() -> Response:
         "seconds_to_first_action": _seconds(found.to_first_action),
         "seconds_to_verified": _seconds(found.to_verified),
         "precision": [vars(each) for each in found.precision],
+        "in_time": [vars(each) for each in found.in_time],
+        "open_now": workload_json(manager_report.work()),
     }
     return answer(200, told)
 

@@ -79,8 +79,19 @@ def test_notifications_are_those_of_the_tokens_owner(manager: Asking, program: P
     assert analyst("POST /notifications/read", {"up_to": newest["id"]})["unread"] == 0
 
 
+def test_how_one_is_told_is_the_tokens_owners_own(manager: Asking, program: Program) -> None:
+    wanted = {"wishes": {"mentioned.mail": "digest", "digest_at": "07:30"}}
+    assert manager("PUT /notifications/wishes", wanted)["wishes"]["mentioned.mail"] == "digest"
+    assert manager("GET /notifications/wishes")["wishes"]["digest_at"] == "07:30"
+    assert program.asking("analyst")("GET /notifications/wishes")["wishes"]["mentioned.mail"] == "never"
+    refused = manager("PUT /notifications/wishes", {"wishes": {"mentoined.mail": "once"}}, 422)
+    assert "did you mean mentioned.mail?" in refused["errors"][0]["message"]
+    assert "notify in config.yaml" in manager("POST /notifications/test", {"way": "mail"}, 409)["detail"]
+
+
 def test_the_report_and_the_audit_are_for_managers(manager: Asking, program: Program) -> None:
-    assert manager("GET /reports/manager?period=2026-11")["period"] == "2026-11"
+    told = manager("GET /reports/manager?period=2026-11")
+    assert (told["period"], sum(told["open_now"]["ages"].values())) == ("2026-11", told["open_now"]["open"])
     assert manager.answer("GET /reports/manager", Accept="text/csv").mimetype == "text/csv"
     manager("GET /reports/manager?period=2026-13", None, 400)
     rows = manager("GET /audit?limit=1")
