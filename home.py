@@ -94,7 +94,7 @@ class Home:
     def setting(self) -> Setting:
         """Where rules run, and how patient folding is."""
         patience = self.config.detect
-        policy = Policy(patience.clear_after, patience.cooldown, self.config.ranking_rates)
+        policy = Policy(patience.clear_after, patience.cooldown, self.config.ranking_rates, self.config.rhythms)
         allowed = Limits(patience.time_limit, patience.memory_limit)
         return Setting(
             self.warehouse, self.engine, self.clock, worker_name(), policy, self.config.stale_limits, allowed

@@ -22,7 +22,9 @@ from billing.dialects import NAMED, Dialects, Settlement, dialect_of
 from billing.model import Table
 from billing.money import MINOR_DIGITS, Rounding
 from billing.periods import UnknownTimezoneError, timezone_named
-from detector.learned import NOTHING, Learned
+from detector import sources
+from detector.beside import NOTHING, Beside
+from detector.learned import Learned
 
 QUOTE = "'"
 FOLDER = Path(__file__).parent / "derived"
@@ -105,7 +107,7 @@ def build(
     tables: Collection[str] | None = None,
     dialects: Dialects = NAMED,
     replaced: Mapping[str, str] | None = None,
-    learned: Learned = NOTHING,
+    beside: Beside = NOTHING,
     in_place: Collection[str] | None = None,
 ) -> None:
     """Makes the derived relations on `con`, as temporary tables and views, as the books were known at `as_of`.
@@ -113,9 +115,9 @@ def build(
     `books.<table>` must resolve on `con` for every table of the books. For each there is afterwards a view of the bare
     name that hides what was not known yet. `tables` names the relations that are needed (their inputs follow); None
     means all. `dialects` says how the integrations bill. `replaced` gives a query to read in place of a table of the
-    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. `in_place`:
-    the tables that are read where they lie; None: those that are large. Derives
-    again what is there already. Raises duckdb.Error where the books do not have their tables.
+    books: other terms, or fewer rows, with the same columns. `beside` is what else is known: what unusual usage is
+    judged by, and how sources are doing. `in_place`: the tables that are read where they lie; None: those that are
+    large. Derives again what is there already. Raises duckdb.Error where the books do not have their tables.
     """
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     wanted = needed(RELATIONS if tables is None else tables)
@@ -130,13 +132,14 @@ def build(
             _make_dialects(con, dialects)
         if "zone_offsets" in wanted:
             _make_zone_offsets(con, instant)
+        sources.put(con, beside.sources, wanted)
         for derivation in derivations():
             if not derivation.columns or derivation.name in wanted:
                 con.execute(derivation.sql)
                 if derivation.name == "repeated_events":
                     _count_events_once(con, "known_usage_events" if "usage_events" in copied else "books.usage_events")
                 if derivation.name == "usage_changes" and "unusual_scores" in wanted:
-                    _look_through(con, learned)
+                    _look_through(con, beside.learned)
 
 
 @contextmanager
