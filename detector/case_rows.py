@@ -114,9 +114,7 @@ def _put(held: dict[tuple[Any, ...], Row], table: str, row: Row, base: Company, 
     typed = {name: _typed(table, name, value, (*place, name)) for name, value in row.items()}
     removed = typed.pop("remove", False)
     defaults = base.defaults.get(table, {})
-    usual = {
-        name: _typed(table, name, defaults[name], place) for name in TABLES[table].primary_key if name in defaults
-    }
+    usual = {name: _typed(table, name, defaults[name], place) for name in TABLES[table].primary_key if name in defaults}
     key = _key(table, usual | typed)
     if removed and key not in held:
         raise CaseProblem(place, f"the company has no such row of {table} to remove")

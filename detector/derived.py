@@ -25,6 +25,7 @@ from billing.periods import UnknownTimezoneError, timezone_named
 from detector import sources
 from detector.beside import NOTHING, Beside
 from detector.learned import Learned
+from store.held import COPIED_KINDS, PREFIX
 
 QUOTE = "'"
 FOLDER = Path(__file__).parent / "derived"
@@ -188,9 +189,17 @@ def _make_known(con: duckdb.DuckDBPyConnection, table: Table, replaced: str | No
 
 
 def large(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The tables that are read where they lie."""
-    found = con.execute("SELECT table_name FROM duckdb_tables() WHERE estimated_size > ?", [FEW]).fetchall()
-    return {name for (name,) in found} & READ_IN_PLACE
+    """The tables that are read where they lie.
+
+    Of usage that stays in the company's own warehouse a run takes one copy, or reads it in place, by its kind.
+    """
+    tables = "SELECT table_name FROM duckdb_tables() WHERE estimated_size > ? AND NOT starts_with(database_name, ?)"
+    found = {name for (name,) in con.execute(tables, [FEW, PREFIX]).fetchall()} & READ_IN_PLACE
+    held = con.execute("SELECT DISTINCT type FROM duckdb_databases() WHERE starts_with(database_name, ?)", [PREFIX])
+    kinds = {kind for (kind,) in held.fetchall()}
+    if not kinds:
+        return found
+    return found - {"usage_events"} if kinds & set(COPIED_KINDS) else found | {"usage_events"}
 
 
 def _count_events_once(con: duckdb.DuckDBPyConnection, lie: str) -> None:

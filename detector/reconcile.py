@@ -6,7 +6,7 @@ What a reconciliation found is kept, for rules to tell (`detector.sources`); the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from integrations.capabilities import Integration, Rereading
 from integrations.pages import Page
 from store import operational
 from store.compare import Apart, Compared, compare
+from store.operational_tables import Load
 from store.reconcile_tables import Reconciliation, RecordDifference
 from store.upsert import Counts
 
@@ -48,11 +49,13 @@ def reconcile(setting: Setting, integration: Integration, tables: Sequence[str])
     return compared
 
 
-def due(session: Session, every: Mapping[str, timedelta], synced: Mapping[str, datetime], now: datetime) -> list[str]:
+def due(session: Session, every: Mapping[str, timedelta], now: datetime) -> list[str]:
     """The integrations whose reconciliation is due: so long after the last, or the first good sync; soon after one
-    that failed. `every`: how often each; `synced`: the first good sync of each.
+    that failed. `every`: how often each.
     """
     last = {row.integration: row for row in session.scalars(_latest())}
+    good = select(Load.integration, func.min(Load.finished_at)).where(Load.kind == "sync", Load.status == "ok")
+    synced = {row[0]: row[1] for row in session.execute(good.group_by(Load.integration))}
     found = []
     for name, gap in every.items():
         row = last.get(name)
@@ -61,6 +64,34 @@ def due(session: Session, every: Mapping[str, timedelta], synced: Mapping[str, d
         if since is not None and now - since >= gap:
             found.append(name)
     return found
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The latest comparison of an integration with the books: how it ended, and how many records are apart.
+
+    `apart` is of the latest that was complete, None before the first.
+    """
+
+    at: datetime
+    status: str
+    error: str | None
+    apart: int | None
+
+
+def latest(session: Session) -> dict[str, Beside]:
+    """The latest comparison of every integration that was ever compared."""
+    complete = select(func.max(Reconciliation.id)).where(Reconciliation.status == "ok")
+    query = select(Reconciliation).where(Reconciliation.id.in_(complete.group_by(Reconciliation.integration)))
+    good = {row.integration: row for row in session.scalars(query)}
+    return {
+        row.integration: Beside(row.started_at, row.status, row.error, _apart(good.get(row.integration)))
+        for row in session.scalars(_latest())
+    }
+
+
+def _apart(row: Reconciliation | None) -> int | None:
+    return None if row is None else sum(int(each["missing"]) + int(each["different"]) for each in row.tables or ())
 
 
 def _latest() -> Select[Reconciliation]:

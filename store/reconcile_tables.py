@@ -27,9 +27,7 @@ class Reconciliation(Table):
     finished_at: Mapped[datetime | None]
     status: Mapped[str]  # running | ok | failed
     error: Mapped[str | None]
-    tables: Mapped[list[Any] | None] = mapped_column(
-        Document
-    )  # each with its counts
+    tables: Mapped[list[Any] | None] = mapped_column(Document)  # each with its counts
 
 
 class RecordDifference(Table):
