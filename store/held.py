@@ -131,9 +131,15 @@ def rows(con: duckdb.DuckDBPyConnection, held: Sequence[Held]) -> Iterator[str]:
         try:
             query = each.attached(con)
         except LakeError as error:
-            empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(key)}" for key, kind in columns(BY_NAME[EVENTS]).items())
-            query = f"SELECT {empty} WHERE CAST(error({text(str(error))}) AS BOOLEAN)"
+            query = _refusal(str(error))
         yield f" UNION ALL BY NAME {query}"
+
+
+def _refusal(why: str) -> str:
+    """A query that fails with the reason, whichever column or condition of it is asked for."""
+    said = f"error({text(why)})"
+    shown = ", ".join(f"CAST({said} AS {kind}) AS {name(column)}" for column, kind in columns(BY_NAME[EVENTS]).items())
+    return f"SELECT {shown} WHERE CAST({said} AS BOOLEAN)"
 
 
 def _kind(column: str) -> str:

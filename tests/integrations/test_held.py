@@ -112,7 +112,9 @@ def beside(folder: Path, *sources: Held) -> Warehouse:
 def metered(warehouse: Warehouse) -> list[tuple[object, ...]]:
     with cycle.books_at(warehouse, warehouse.snapshot()) as con:
         derived.build(con, NOW, {"three_way"})
-        return con.execute("SELECT item_id, period_start, metered, expected FROM three_way ORDER BY ALL").fetchall()
+        return con.execute(
+            "SELECT item_id, period_start, metered, expected_amount FROM three_way ORDER BY ALL"
+        ).fetchall()
 
 
 @pytest.mark.parametrize("kind", ["duckdb", "parquet", "sqlite", "postgres"])
