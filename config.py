@@ -115,6 +115,10 @@ class Integration(_Section):
     rounding: Rounding | None = Field(default=None, description="Where amounts between two minor units go.")
     every: Length | None = Field(default=None, description="How often `trueup serve` syncs it; null: by hand.")
     stale_after: Length | None = Field(default=None, description="Older data resolves no signal; null: any age.")
+    reconcile: Length | None = Field(
+        default=timedelta(days=7),
+        description="How often `trueup serve` compares all of it with the books, where it is synced; null: by hand.",
+    )
     writes: bool = Field(default=False, description="Whether approved actions may write there: the kill switch.")
 
     @model_validator(mode="after")
@@ -357,6 +361,12 @@ class Config(_Section):
     def rhythms(self) -> dict[str, timedelta]:
         """How often each integration is synced by `trueup serve`."""
         return {name: each.every for name, each in self.integrations.items() if each.every and each.kind != FILES}
+
+    @property
+    def comparisons(self) -> dict[str, timedelta]:
+        """How often each integration is compared with the books by `trueup serve`; files go once they are read."""
+        compared = {name: self.integrations[name] for name in self.rhythms}
+        return {name: each.reconcile for name, each in compared.items() if each.reconcile and each.kind != "folder"}
 
     @property
     def stale_limits(self) -> dict[str, timedelta | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -32,6 +32,7 @@ from integrations.capabilities import Integration, Rereading, Writing
 from integrations.catalogue import find as integration_of
 from integrations.chat import Chat
 from integrations.mail import Mail
+from integrations.sql import Sql
 from integrations.writing import Writes
 from people import telling
 from people.telling import Way
@@ -40,6 +41,7 @@ from remediation.advisor.endpoint import Endpoint
 from remediation.life import Approvals
 from remediation.remedy import GatePolicy, Remedy
 from store import operational
+from store.held import Held
 from store.loads import Loading, recorded
 from store.warehouse import Counts, Warehouse
 
@@ -71,7 +73,7 @@ class Home:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The books, with every table made."""
-        warehouse = Warehouse(self.config.catalog, self.config.data_path, self.config.dialects)
+        warehouse = Warehouse(self.config.catalog, self.config.data_path, self.config.dialects, list(_held(self)))
         warehouse.create()
         return warehouse
 
@@ -98,7 +100,7 @@ class Home:
     def setting(self) -> Setting:
         """Where rules run, and how patient folding is."""
         patience = self.config.detect
-        policy = Policy(patience.clear_after, patience.cooldown, self.config.ranking_rates)
+        policy = Policy(patience.clear_after, patience.cooldown, self.config.ranking_rates, self.config.rhythms)
         allowed = Limits(patience.time_limit, patience.memory_limit)
         return Setting(
             self.warehouse, self.engine, self.clock, worker_name(), policy, self.config.stale_limits, allowed
@@ -246,10 +248,30 @@ def sync(home: Home, name: str, full: bool, window: arrivals.Window | None = Non
                 load.add(counts)
                 bar(sum(count.written for count in load.counts.values()), None, f"{name} {page.stream}")
                 terminal.say_remarks(name, page.remarks)
+        for held in home.warehouse.held:
+            if held.integration == name:
+                held.try_out()
     if full:
         arrivals.forget_rejections(home.engine, name, began)
     home.warehouse.compact(home.clock())
     return load
+
+
+def _held(home: Home) -> Iterator[Held]:
+    """The usage that stays where it is, of every integration that is configured so; of one that cannot be, why."""
+    for name in home.config.pulled:
+        tables = home.config.integrations[name].more.get("tables")
+        events = tables.get("usage_events") if isinstance(tables, Mapping) else None
+        if not isinstance(events, Mapping) or not events.get("in_place"):
+            continue
+        try:
+            source = home.integration(name)
+        except configuration.ConfigError as error:
+            yield Held(name, "sql", "", str(events.get("source")), {}, {}, wrong=str(error))
+            continue
+        if isinstance(source, Sql) and source.in_place:
+            mapped, (kind, address) = source.in_place, source.place
+            yield Held(name, kind, address, mapped.source, mapped.columns, mapped.values, mapped.unique)
 
 
 def _writes(home: Home) -> dict[str, Writes]:

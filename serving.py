@@ -29,6 +29,7 @@ EVENT_SECONDS = 0.1
 GATE_SECONDS = 15
 HOLDS_SECONDS = 300
 COMPACT_SECONDS = 60
+COMPARE_SECONDS = 5
 FORGET_SECONDS = 3600
 LESSON_SECONDS = 3600
 TELL_SECONDS = 30
@@ -66,6 +67,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
         "trials": (1, partial(_try_out, home)),
+        "reconcile": (COMPARE_SECONDS, background.compare),
         "repairs": (1, lambda: repairs.work(home.remedy)),
         "near": (15, home.warehouse.near.gather),
         "ready": (15, ready.gather),
@@ -146,7 +148,8 @@ def _background(home: Home, ready: Ready | None = None) -> Background:
     tests = {name: partial(_tested, home, name) for name in home.pulled}
     compares = {name: partial(_compared, home, name) for name in home.pulled}
     setting = replace(home.setting, ready=ready)
-    return Background(setting, home.live, syncs, home.config.rhythms, tests, compares)
+    often = home.config.comparisons if home.config.schedule.enabled else {}
+    return Background(setting, home.live, syncs, home.config.rhythms, tests, compares, often)
 
 
 def _synced(home: Home, name: str, full: bool, window: arrivals.Window | None) -> str:
@@ -172,12 +175,14 @@ def _compared(home: Home, name: str) -> str:
 def _connected(home: Home, receiving: Mapping[str, Receiving]) -> list[Configured]:
     """The configured integrations as the console shows them."""
     found = []
+    held = {each.integration: f"{each.source} ({each.kind})" for each in home.warehouse.held}
     for name, kind in home.pulled.items():
         section = home.config.integrations[name]
         key = section.api_key_env or next((str(v) for k, v in section.more.items() if k.endswith("_env")), None)
         can = integration_of(kind).capabilities
         taken = name in receiving and any(k.startswith("webhook") for k in section.more)
-        found.append(Configured(name, kind, can, key, section.writes, taken, section.every, section.stale_after))
+        rhythm = (section.every, section.stale_after)
+        found.append(Configured(name, kind, can, key, section.writes, taken, *rhythm, in_place=held.get(name)))
     return found
 
 

@@ -22,6 +22,7 @@ import config as configuration
 from detector import arrivals, checkup, cycle, overrides, report, rule_commands, terminal
 from detector.cycle import RunResult
 from detector.evaluate import RuleFailed
+from detector.freshness import stale
 from detector.rules import Rule
 from detector.terminal import INSTANT, JSON, JobFailed
 from home import Home, import_folder, sync
@@ -83,6 +84,25 @@ def cli(context: click.Context) -> None:
     """
     audit.ORIGIN.set(audit.Origin("cli"))
     context.obj = Home(configuration.load())
+
+
+NUMBERS = frozenset(
+    {"explain", "gate", "record", "report", "rerate", "scoreboard", "series", "signal", "signals", "usage"}
+)
+"""The commands that tell numbers out of the books."""
+
+
+@cli.result_callback()
+@click.pass_context
+def _tell_stale(context: click.Context, result: object) -> object:
+    """Beside numbers it is said which sources are behind, and why."""
+    home: Home = context.obj
+    if context.invoked_subcommand in NUMBERS and operational.exists(home.config.operational_url):
+        with operational.reading(home.engine) as session:
+            behind = stale(session, home.config.stale_limits, home.clock())
+        for name, why in behind.items():
+            terminal.say(f"stale data: {name}: {why}")
+    return result
 
 
 PORT = click.option("--port", type=click.IntRange(0, 65535), help="Where the console answers; 0 takes a free port.")

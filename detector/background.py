@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from detector import cycle, derived, overrides, report, requests, schedule
+from detector import cycle, derived, overrides, reconcile, report, requests, schedule
 from detector.arrivals import Window
 from detector.cycle import RunResult, Setting
 from detector.freshness import freshness
@@ -35,6 +35,7 @@ class Background:
     every: Mapping[str, timedelta]  # how often each integration is synced by itself
     tests: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # whether each can be read, raising why not
     compares: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # each beside the books, row by row
+    comparisons: Mapping[str, timedelta] = field(default_factory=dict)  # how often that is done by itself
 
     def beat(self) -> None:
         """Sync what is due, then run what is due by the clock; what a sync brings in runs its rules as an event."""
@@ -53,7 +54,15 @@ class Background:
 
     def work(self) -> None:
         """Do what pages asked for, one after another, until nothing waits."""
-        self._do({"run": self._run, "sync": self._sync, "test": self._test, "reconcile": self._compare})
+        self._do({"run": self._run, "sync": self._sync, "test": self._test})
+
+    def compare(self) -> None:
+        """Ask for the reconciliations that are due and do all that are asked for: aside, for they may take hours."""
+        now = self.setting.clock()
+        with operational.writing(self.setting.engine) as session:
+            for name in reconcile.due(session, self.comparisons, now):
+                requests.request(session, "reconcile", {"integration": name}, actor="schedule", now=now)
+        self._do({"reconcile": self._compare})
 
     def _do(self, handlers: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> None:
         while requests.work(self.setting.engine, handlers, worker=self.setting.worker, clock=self.setting.clock):

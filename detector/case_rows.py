@@ -20,11 +20,14 @@ from billing.books import BY_NAME
 from billing.model import DECIMAL_PLACES, Column, Kind, Table
 from billing.money import is_currency
 from billing.periods import add, parse_duration
-from detector import rule_text
+from detector import rule_text, sources
 from detector.rule_format import Case
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
+
+TABLES = {**BY_NAME, **{name: sources.TOLD[told] for name, told in sources.RELATIONS.items()}}
+"""What a case may give rows of: the tables of the books, and how its sources are doing."""
 
 COMPANY = Path("cases") / "company.yaml"
 """Where the company stands, from the folder of the rules."""
@@ -92,7 +95,7 @@ def problems(cases: Iterable[Case]) -> Iterator[tuple[rule_text.Path, str]]:
     """What is wrong with the rows of cases by themselves: unknown tables and columns, values that do not parse."""
     for number, case in enumerate(cases):
         for table, given in case.given.items():
-            if table not in BY_NAME:
+            if table not in TABLES:
                 yield (number, "given", table), f"{table} is not a table of the books"
                 continue
             for index, row in enumerate(given):
@@ -111,9 +114,7 @@ def _put(held: dict[tuple[Any, ...], Row], table: str, row: Row, base: Company, 
     typed = {name: _typed(table, name, value, (*place, name)) for name, value in row.items()}
     removed = typed.pop("remove", False)
     defaults = base.defaults.get(table, {})
-    usual = {
-        name: _typed(table, name, defaults[name], place) for name in BY_NAME[table].primary_key if name in defaults
-    }
+    usual = {name: _typed(table, name, defaults[name], place) for name in TABLES[table].primary_key if name in defaults}
     key = _key(table, usual | typed)
     if removed and key not in held:
         raise CaseProblem(place, f"the company has no such row of {table} to remove")
@@ -126,7 +127,7 @@ def _put(held: dict[tuple[Any, ...], Row], table: str, row: Row, base: Company, 
 
 
 def _key(table: str, row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(column) for column in BY_NAME[table].primary_key)
+    return tuple(row.get(column) for column in TABLES[table].primary_key)
 
 
 def _expanded(table: str, given: Iterable[Row]) -> Iterator[tuple[int, Row]]:
@@ -143,7 +144,7 @@ def _expanded(table: str, given: Iterable[Row]) -> Iterator[tuple[int, Row]]:
 def _repeated(table: str, row: Row, every: str, count: int) -> Row:
     def moved(name: str, value: Any) -> Any:
         """The value so many periods later: instants move, texts count on."""
-        column = BY_NAME[table].by_name.get(name)
+        column = TABLES[table].by_name.get(name)
         if column and column.kind is Kind.TS and isinstance(value, str):
             return add(_instant(value), parse_duration(every), "UTC", count)
         return value.replace("{n}", str(count + 1)) if isinstance(value, str) else value
@@ -153,7 +154,7 @@ def _repeated(table: str, row: Row, every: str, count: int) -> Row:
 
 def _complete(table: str, row: Row, defaults: Mapping[str, Row], place: rule_text.Path) -> Row:
     """A new row with the table's defaults, and zero, false or the first of the choices where a value is required."""
-    description = BY_NAME[table]
+    description = TABLES[table]
     full = {**defaults.get(table, {}), **row}
     typed = {name: _typed(table, name, value, (*place, name)) for name, value in full.items()}
     for column in description.columns:
@@ -174,7 +175,7 @@ def _typed(table: str, name: str, value: Any, place: rule_text.Path) -> Any:
     """A value of the file as the Python value of its column. Raises CaseProblem."""
     if name in _DIRECTIVES:
         return value
-    column = BY_NAME[table].by_name.get(name)
+    column = TABLES[table].by_name.get(name)
     if column is None:
         raise CaseProblem(place, f"{table} has no column {name}")
     if value is None:

@@ -15,11 +15,13 @@ from decimal import Decimal
 import duckdb
 
 from detector import case_rows, derived, plain_books
+from detector.beside import Beside
 from detector.case_rows import Company
 from detector.evaluate import RuleFailed, evaluate
 from detector.findings import Finding
 from detector.rule_format import Case, ExpectedFinding
 from detector.rules import Rule
+from detector.sources import RELATIONS, Sources
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ def run_one(rule: Rule, case: Case, base: Company) -> CaseResult:
 
 def _findings(rule: Rule, case: Case, base: Company) -> list[Finding]:
     as_of: datetime = case.as_of or base.as_of
-    with closing(plain_books.open(case_rows.rows(case, base))) as con:
-        derived.build(con, as_of.astimezone(UTC), set(rule.relations))
+    rows = case_rows.rows(case, base)
+    told = Sources({table: rows.pop(name, []) for name, table in RELATIONS.items()})
+    with closing(plain_books.open(rows)) as con:
+        derived.build(con, as_of.astimezone(UTC), set(rule.relations), beside=Beside(sources=told))
         return evaluate(con, rule, as_of, case.params)
 
 

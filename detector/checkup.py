@@ -17,6 +17,7 @@ from detector.cycle import Setting
 from detector.freshness import freshness
 from detector.rules import Rule, RuleProblem
 from store import operational
+from store.held import Held
 from store.operational_tables import Load, Run
 from store.warehouse import Warehouse
 
@@ -53,6 +54,8 @@ def everything(opened: Opened, place: Path, integrations: Mapping[str, Callable[
     yield home(place)
     yield guarded("operational store", lambda: store(opened.engine))
     yield guarded("warehouse", lambda: warehouse(opened.warehouse))
+    for each in _held(opened):
+        yield guarded(f"usage of {each.integration}", partial(usage, each))
     yield guarded("rules", lambda: rules(*opened.catalogue))
     yield guarded("clock", lambda: clock(opened.engine, opened.setting.clock()))
     for name, check in integrations.items():
@@ -96,6 +99,20 @@ def warehouse(books: Warehouse) -> Checked:
     rows = sum(books.counts().values())
     engine = f"DuckDB {version[0] if version else '?'}"
     return Checked("warehouse", True, f"{engine}, snapshot {books.snapshot()}, {rows:,} rows of books")
+
+
+def usage(held: Held) -> Checked:
+    """Whether usage that stays in the company's own warehouse can be read there."""
+    held.try_out()
+    said = f"read where it lies: {held.source} ({held.kind}), no copy of it is kept"
+    return Checked(f"usage of {held.integration}", True, said)
+
+
+def _held(opened: Opened) -> Sequence[Held]:
+    try:
+        return opened.warehouse.held
+    except Exception:  # said already where the warehouse was looked at
+        return ()
 
 
 def rules(found: Sequence[Rule], problems: Sequence[RuleProblem]) -> Checked:

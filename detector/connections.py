@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from detector import arrivals, deliveries
+from detector import arrivals, deliveries, reconcile
 from detector.deliveries import Tally
 from detector.flow import Flow, Held, Hole, flows
 from detector.freshness import Freshness, freshness
+from detector.reconcile import Beside
 from integrations.capabilities import Capabilities
 from integrations.catalogue import kinds as kinds
 from store.delivery_tables import Delivery, DeliveryRefusal, Rejection
@@ -24,7 +25,7 @@ class Configured:
     """One integration as it is configured, with nothing secret in it.
 
     `key`: the variable that holds its key. `writes`: whether approved actions may write there. `takes_webhooks`:
-    whether the secret is there that proves them.
+    whether the secret is there that proves them. `in_place`: what of it is read where it lies and not copied.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Configured:
     takes_webhooks: bool = False
     every: timedelta | None = None
     stale_after: timedelta | None = None
+    in_place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Connection:
     flow: Flow = field(default_factory=Flow)
     tables: Sequence[Held] = ()
     holes: Sequence[Hole] = ()
+    compared: Beside | None = None
 
 
 LOADS = 5
@@ -75,6 +78,7 @@ def connections(
     limits = {each.name: each.stale_after for each in configured}
     fresh = {each.integration: each for each in freshness(session, limits, now)}
     brought = flows(session, now)
+    compared = reconcile.latest(session)
     tallies, refused = deliveries.tallies(session), deliveries.refusals(session)
     found = []
     for each in configured:
@@ -95,6 +99,7 @@ def connections(
                 flow=brought.get(each.name, Flow()),
                 tables=tables.get(each.name, ()),
                 holes=holes.get(each.name, ()),
+                compared=compared.get(each.name),
             )
         )
     return sorted(found, key=lambda each: (_ORDER.index(each.state), each.configured.name))

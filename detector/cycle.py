@@ -18,10 +18,12 @@ from uuid import uuid4
 
 import duckdb
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from billing.books import BY_NAME
 from billing.dialects import Dialects
-from detector import bill_runs, covering, derived, overrides, records, unchanged, usage_labels, versions
+from detector import bill_runs, covering, derived, overrides, records, sources, unchanged, usage_labels, versions
+from detector.beside import Beside
 from detector.bill_runs import NONE, BillRuns
 from detector.claims import Cancelled, LeaseLost, Refused, Wanted, claim, owned, renew
 from detector.decisions import Policy
@@ -29,7 +31,6 @@ from detector.evaluate import RuleFailed, bound, evaluate
 from detector.findings import Finding
 from detector.freshness import stale
 from detector.horizon import Horizon
-from detector.learned import Learned
 from detector.limits import USUAL, Limits, watched
 from detector.ready import Ready, lock_down
 from detector.rules import Rule
@@ -87,8 +88,8 @@ def run(
     """
     snapshot = setting.warehouse.snapshot()
     claimed, results = _claim(setting, rules, as_of, trigger, slots or {}, snapshot)
-    learned = _learned(setting, as_of)
-    claimed, same = _skip_unchanged(setting, claimed, as_of, learned)
+    known = _beside(setting, as_of)
+    claimed, same = _skip_unchanged(setting, claimed, as_of, known)
     results += same
     for result in results:
         on_result(result)
@@ -96,19 +97,26 @@ def run(
         return results
     try:
         with _books(setting, snapshot, at_once=trigger == "event") as (con, in_place):
-            horizon = Horizon(con, as_of)
-            needed = records.TABLES.union(*(rule.relations for rule, _ in claimed))
-            broken = _derive(con, as_of, needed, setting.warehouse.dialects, learned, in_place)
+            answered: dict[int, Rule] = {}
+            read = frozenset[str]().union(*(rule.relations for rule, _ in claimed))
+            lie = (derived.large(con) if in_place is None else set(in_place)) | _looked_up(read)
+            broken = _derive(con, as_of, records.TABLES | read, setting.warehouse.dialects, known, lie)
             drafts = _Drafts(_drafts(con, as_of), bill_runs.read(con, as_of)) if broken is None else _Drafts({}, NONE)
             while claimed:
                 rule, run_id = claimed[0]
-                results.append(_one(setting, horizon, rule, run_id, drafts, broken, learned))
+                results.append(_one(setting, con, as_of, rule, run_id, drafts, broken, known, answered))
                 on_result(results[-1])
                 del claimed[0]
+            _look_ahead(setting, Horizon(con, as_of), answered)
     finally:
         for rule, run_id in claimed:
             _fail(setting, rule, run_id, RuntimeError("the cycle ended before this rule's turn"), 0.0)
     return results
+
+
+def _looked_up(read: frozenset[str]) -> set[str]:
+    """Tables that no rule reads whole: single records are looked up in them, where they lie."""
+    return set(records.TABLES - derived.needed({*read, "invoices", "bill_runs"}))
 
 
 @contextmanager
@@ -170,7 +178,7 @@ def _claim(
 
 
 def _skip_unchanged(
-    setting: Setting, claimed: Sequence[tuple[Rule, int]], as_of: datetime, learned: Learned
+    setting: Setting, claimed: Sequence[tuple[Rule, int]], as_of: datetime, known: Beside
 ) -> tuple[list[tuple[Rule, int]], list[RunResult]]:
     """Close the runs that cannot find anything else than last time; the others, and a result for each closed one."""
     changed = cache(setting.warehouse.changes_since)
@@ -179,7 +187,7 @@ def _skip_unchanged(
     with operational.writing(setting.engine) as session:
         for rule, run_id in claimed:
             override = session.get(RuleOverride, rule.name)
-            last = unchanged.last_answer(session, rule, as_of, _inputs(setting, rule, override, learned), changed)
+            last = unchanged.last_answer(session, rule, as_of, _inputs(setting, rule, override, known), changed)
             if last is None:
                 left.append((rule, run_id))
                 continue
@@ -191,14 +199,19 @@ def _skip_unchanged(
     return left, same
 
 
-def _learned(setting: Setting, as_of: datetime) -> Learned:
+def known_at(session: Session, policy: Policy, as_of: datetime) -> Beside:
+    """What was known besides the books at an instant."""
+    return Beside(usage_labels.learned(session, as_of), sources.known(session, policy.rhythms, as_of))
+
+
+def _beside(setting: Setting, as_of: datetime) -> Beside:
     with operational.reading(setting.engine) as session:
-        return usage_labels.learned(session, as_of)
+        return known_at(session, setting.policy, as_of)
 
 
-def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None, learned: Learned) -> str:
+def _inputs(setting: Setting, rule: Rule, override: RuleOverride | None, known: Beside) -> str:
     params, severity = (override.params or {}, override.severity) if override else ({}, None)
-    return unchanged.inputs(rule, params, severity, setting.warehouse.dialects, learned)
+    return unchanged.inputs(rule, params, severity, setting.warehouse.dialects, known)
 
 
 def _derive(
@@ -206,12 +219,12 @@ def _derive(
     as_of: datetime,
     needed: Collection[str],
     dialects: Dialects,
-    learned: Learned,
+    known: Beside,
     in_place: Collection[str] | None,
 ) -> str | None:
     """Build what the rules need, once; the error when that fails, so that each rule is then tried by itself."""
     try:
-        derived.build(con, as_of, needed, dialects, learned=learned, in_place=in_place)
+        derived.build(con, as_of, needed, dialects, beside=known, in_place=in_place)
     except Exception as error:  # whichever relation it is, rules that do not need it can still run
         return str(error)
     return None
@@ -234,25 +247,37 @@ def _drafts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, dateti
     return {str(invoice): moment.replace(tzinfo=UTC) for invoice, moment in rows}
 
 
+def _look_ahead(setting: Setting, horizon: Horizon, answered: Mapping[int, Rule]) -> None:
+    """Until when each answer holds: worked out once all signals are there, for nobody waits for it."""
+    turns = {number: horizon.until(rule, bound(rule, horizon.as_of, {})) for number, rule in answered.items()}
+    with operational.writing(setting.engine) as session:
+        for number, turn in turns.items():
+            session.get_one(Run, number).holds_until = turn
+
+
 def _one(
     setting: Setting,
-    horizon: Horizon,
+    con: duckdb.DuckDBPyConnection,
+    as_of: datetime,
     rule: Rule,
     run_id: int,
     drafts: _Drafts,
     broken: str | None,
-    learned: Learned,
+    known: Beside,
+    answered: dict[int, Rule],
 ) -> RunResult:
-    """One rule: evaluate, fold, and whatever happens say so in its run's row."""
-    began, con, as_of = time.perf_counter(), horizon.con, horizon.as_of
+    """One rule: evaluate, fold, and whatever happens say so in its run's row; what was kept is among the `answered`."""
+    began = time.perf_counter()
     try:
-        ruling, digest = _overridden(setting, rule, run_id, learned)
+        ruling, digest = _overridden(setting, rule, run_id, known)
         if broken is not None:
-            derived.build(con, as_of, rule.relations, setting.warehouse.dialects, learned=learned)
+            derived.build(con, as_of, rule.relations, setting.warehouse.dialects, beside=known)
         with watched(con, setting.allowed.time, lambda: _cancelled(setting, run_id)) as watch:
             findings = evaluate(con, ruling, as_of, max_rows=setting.allowed.rows, watch=watch)
-        answer = _Answer(findings, digest, horizon.until(ruling, bound(ruling, as_of, {})))
-        return _keep(setting, ruling, run_id, answer, drafts, time.perf_counter() - began)
+        answer = _Answer(findings, digest)
+        kept = _keep(setting, ruling, run_id, answer, drafts, time.perf_counter() - began)
+        answered[run_id] = ruling
+        return kept
     except LeaseLost as lost:
         return RunResult(rule.name, rule.code, "skipped", "taken_over", str(lost), run_id)
     except Exception as error:  # a rule that breaks is recorded, and the others go on
@@ -261,11 +286,10 @@ def _one(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a rule found, by which inputs, and until when that holds on the same books."""
+    """What a rule found, and by which inputs."""
 
     findings: Sequence[Finding]
     inputs: str
-    holds_until: datetime
 
 
 def _cancelled(setting: Setting, run_id: int) -> str | None:
@@ -273,12 +297,12 @@ def _cancelled(setting: Setting, run_id: int) -> str | None:
         return session.scalar(select(Run.cancelled_by).where(Run.id == run_id))
 
 
-def _overridden(setting: Setting, rule: Rule, run_id: int, learned: Learned) -> tuple[Rule, str]:
+def _overridden(setting: Setting, rule: Rule, run_id: int, known: Beside) -> tuple[Rule, str]:
     """The rule with what an operator set for it, and the digest of both; renews the run's lease."""
     with operational.writing(setting.engine) as session:
         renew(session, run_id, setting.worker, setting.clock())
         override = session.get(RuleOverride, rule.name)
-        return overrides.applied(rule, override), _inputs(setting, rule, override, learned)
+        return overrides.applied(rule, override), _inputs(setting, rule, override, known)
 
 
 def _keep(
@@ -301,7 +325,7 @@ def _keep(
             drafts=drafts.finalizes, bill_runs=drafts.runs, stale=bool(behind),
         )  # fmt: skip
         row.status, row.finished_at, row.findings = "ok", now, len(findings)
-        row.milliseconds, row.inputs, row.holds_until = round(seconds * 1000), answer.inputs, answer.holds_until
+        row.milliseconds, row.inputs = round(seconds * 1000), answer.inputs
         row.reason = "stale: " + "; ".join(f"{name}: {why}" for name, why in behind.items()) if behind else row.reason
         counts = Counter(str(decision.reason) for decision in decisions)
         return RunResult(rule.name, rule.code, "ok", row.reason, None, run_id, len(findings), counts, seconds)

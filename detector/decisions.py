@@ -56,11 +56,12 @@ QUIET = frozenset(
 
 @dataclass(frozen=True)
 class Policy:
-    """How patient folding is, and how currencies are compared for the order of the inbox."""
+    """How patient runs and folding are, and how currencies are compared for the order of the inbox."""
 
     clear_after: int = 2  # complete runs in a row without it until a signal resolves by itself
     cooldown: timedelta = timedelta(days=14)  # a resolved signal found again within this time reopens
     rates: Mapping[str, Decimal] = field(default_factory=dict)  # ranking only
+    rhythms: Mapping[str, timedelta] = field(default_factory=dict)  # how often each integration is synced by itself
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,10 @@ from billing.dialects import NAMED, Dialects, Settlement, dialect_of
 from billing.model import Table
 from billing.money import MINOR_DIGITS, Rounding
 from billing.periods import UnknownTimezoneError, timezone_named
-from detector.learned import NOTHING, Learned
+from detector import sources
+from detector.beside import NOTHING, Beside
+from detector.learned import Learned
+from store.held import COPIED_KINDS, PREFIX
 
 QUOTE = "'"
 FOLDER = Path(__file__).parent / "derived"
@@ -105,7 +108,7 @@ def build(
     tables: Collection[str] | None = None,
     dialects: Dialects = NAMED,
     replaced: Mapping[str, str] | None = None,
-    learned: Learned = NOTHING,
+    beside: Beside = NOTHING,
     in_place: Collection[str] | None = None,
 ) -> None:
     """Makes the derived relations on `con`, as temporary tables and views, as the books were known at `as_of`.
@@ -113,9 +116,9 @@ def build(
     `books.<table>` must resolve on `con` for every table of the books. For each there is afterwards a view of the bare
     name that hides what was not known yet. `tables` names the relations that are needed (their inputs follow); None
     means all. `dialects` says how the integrations bill. `replaced` gives a query to read in place of a table of the
-    books: other terms, or fewer rows, with the same columns. `learned` is what unusual usage is judged by. `in_place`:
-    the tables that are read where they lie; None: those that are large. Derives
-    again what is there already. Raises duckdb.Error where the books do not have their tables.
+    books: other terms, or fewer rows, with the same columns. `beside` is what else is known: what unusual usage is
+    judged by, and how sources are doing. `in_place`: the tables that are read where they lie; None: those that are
+    large. Derives again what is there already. Raises duckdb.Error where the books do not have their tables.
     """
     instant = as_of.astimezone(UTC).replace(tzinfo=None)
     wanted = needed(RELATIONS if tables is None else tables)
@@ -129,16 +132,17 @@ def build(
         if "integration_dialects" in wanted:
             _make_dialects(con, dialects)
         if "announced_days" in wanted:
-            _make_announced(con, learned)
+            _make_announced(con, beside.learned)
         if "zone_offsets" in wanted:
             _make_zone_offsets(con, instant)
+        sources.put(con, beside.sources, wanted)
         for derivation in derivations():
             if not derivation.columns or derivation.name in wanted:
                 con.execute(derivation.sql)
                 if derivation.name == "repeated_events":
                     _count_events_once(con, "known_usage_events" if "usage_events" in copied else "books.usage_events")
                 if derivation.name == "usage_changes" and "unusual_scores" in wanted:
-                    _look_through(con, learned)
+                    _look_through(con, beside.learned)
 
 
 @contextmanager
@@ -187,9 +191,17 @@ def _make_known(con: duckdb.DuckDBPyConnection, table: Table, replaced: str | No
 
 
 def large(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The tables that are read where they lie."""
-    found = con.execute("SELECT table_name FROM duckdb_tables() WHERE estimated_size > ?", [FEW]).fetchall()
-    return {name for (name,) in found} & READ_IN_PLACE
+    """The tables that are read where they lie.
+
+    Of usage that stays in the company's own warehouse a run takes one copy, or reads it in place, by its kind.
+    """
+    tables = "SELECT table_name FROM duckdb_tables() WHERE estimated_size > ? AND NOT starts_with(database_name, ?)"
+    found = {name for (name,) in con.execute(tables, [FEW, PREFIX]).fetchall()} & READ_IN_PLACE
+    held = con.execute("SELECT DISTINCT type FROM duckdb_databases() WHERE starts_with(database_name, ?)", [PREFIX])
+    kinds = {kind for (kind,) in held.fetchall()}
+    if not kinds:
+        return found
+    return found - {"usage_events"} if kinds & set(COPIED_KINDS) else found | {"usage_events"}
 
 
 def _count_events_once(con: duckdb.DuckDBPyConnection, lie: str) -> None:

@@ -29,6 +29,7 @@ from detector.line_credits import credited
 from detector.line_rating import Basis, Expected, expected_line
 from detector.line_records import Books, Line, UnknownLineError, find_line, other_prices
 from store import near
+from store.held import EVENTS
 
 __all__ = ["ComparedStep", "ComparedTier", "Explanation", "FourNumbers", "UnknownLineError", "explain"]
 
@@ -139,7 +140,7 @@ def at_one_state(con: duckdb.DuckDBPyConnection, as_of: datetime, dialects: Dial
     """One state of the books for all reads of the block; nothing is written, and leaving lets go of it."""
     with closing(con.cursor()) as own:
         own.begin()
-        keyed = any(row[0] == near.KEY for row in own.execute(f"DESCRIBE books.{near.EVENTS}").fetchall())
+        keyed = any(row[0] == near.KEY for row in own.execute(f"DESCRIBE books.{EVENTS}").fetchall())
         yield Books(own, as_of, dialects, keyed)
 
 

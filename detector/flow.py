@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.books import TABLES
+from detector import derived
 from store.operational_tables import Load
 
 DAY = timedelta(days=1)
@@ -24,27 +25,6 @@ LEAST_DAYS = 3
 
 FEW = 20
 """A day that usually brings fewer rows says nothing by bringing none."""
-
-LEFT_OUT = """
-    WITH numbered AS (
-        SELECT integration, regexp_extract(number, '^(.*?)[0-9]+$', 1) AS series,
-            CAST(regexp_extract(number, '([0-9]{1,15})$', 1) AS BIGINT) AS place, number
-        FROM books.invoices WHERE regexp_matches(number, '[0-9]$')
-    ), steps AS (
-        SELECT *, lead(place) OVER own AS following, lead(number) OVER own AS next_number
-        FROM (SELECT DISTINCT integration, series, place, number FROM numbered)
-        WINDOW own AS (PARTITION BY integration, series ORDER BY place)
-    ), dense AS (
-        SELECT integration, series FROM numbered GROUP BY integration, series
-        HAVING count(DISTINCT place) >= 5
-            AND max(place) - min(place) + 1 - count(DISTINCT place) <= count(DISTINCT place) / 10
-    )
-    SELECT s.integration, s.number, s.next_number, s.following - s.place - 1 AS left_out
-    FROM steps AS s JOIN dense USING (integration, series)
-    WHERE s.following > s.place + 1
-    ORDER BY s.integration, s.series, s.place
-"""
-"""Invoices are numbered without holes; a series of which more than a tenth is missing is numbered otherwise."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +94,12 @@ def held(books: duckdb.DuckDBPyConnection) -> dict[str, list[Held]]:
 
 def holes(books: duckdb.DuckDBPyConnection, integration: str | None = None) -> dict[str, Sequence[Hole]]:
     """Invoice numbers that were left out, by integration: records that never came in."""
+    gaps = next(each.sql for each in derived.derivations() if each.name == "number_gaps")
+    query = gaps.partition("number_gaps AS")[2].rstrip().rstrip(";").replace("FROM invoices", "FROM books.invoices")
     found: dict[str, list[Hole]] = {}
-    for name, after, before, left_out in books.execute(LEFT_OUT).fetchall():
+    for name, after, before, left_out in books.execute(
+        f"SELECT integration, number, next_number, left_out FROM ({query})"
+    ).fetchall():
         if integration in (None, name):
             found.setdefault(str(name), []).append(Hole(str(after), str(before), int(left_out)))
     return dict(found)

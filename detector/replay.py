@@ -21,7 +21,7 @@ import duckdb
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import selectinload
 
-from detector import covered, cycle, derived, records, usage_labels
+from detector import covered, cycle, derived, records
 from detector.decisions import ENDED, Policy
 from detector.evaluate import RuleFailed, evaluate
 from detector.findings import Finding
@@ -180,8 +180,8 @@ def _try(
     running = [racer for racer in racers if not racer.failed]
     relations = records.TABLES.union(*(racer.contender.rule.relations for racer in running))
     with operational.reading(engine) as session:
-        learned = usage_labels.learned(session, point.as_of)
-    derived.build(con, point.as_of, relations, warehouse.dialects, learned=learned)
+        known = cycle.known_at(session, policy, point.as_of)
+    derived.build(con, point.as_of, relations, warehouse.dialects, beside=known)
     found = []
     for racer in running:
         try:

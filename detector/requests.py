@@ -42,7 +42,8 @@ def request(session: Session, kind: str, args: Mapping[str, Any], *, actor: str,
 
 
 def tell(session: Session, event: str, integration: str, snapshot: int, *, now: datetime) -> Job:
-    """Say that something came in: `invoice.draft` or `integration.synced`, on this snapshot of the books.
+    """Say that something came in: `invoice.draft` or `integration.synced`, on this snapshot of the books; or that a
+    source was compared: `integration.reconciled`, with the number of the reconciliation.
 
     One that still waits is moved on to the snapshot: the rules that it runs look at everything anyway.
     """

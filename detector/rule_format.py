@@ -135,7 +135,7 @@ class Schedule(_Part):
         default=None, description="Five fields: minute, hour, day, month, weekday; in `timezone`."
     )
     timezone: Annotated[str, BeforeValidator(_timezone)] = Field(default="UTC", description="IANA name.")
-    on: tuple[Literal["invoice.draft", "integration.synced"], ...] = Field(
+    on: tuple[Literal["invoice.draft", "integration.synced", "integration.reconciled"], ...] = Field(
         default=(), description="Events that run the rule at once."
     )
 

@@ -55,7 +55,7 @@ def due(session: Session, rules: Sequence[Rule], now: datetime) -> dict[str, Slo
 
 
 def after(event: str, rules: Sequence[Rule]) -> list[Rule]:
-    """The rules that an event runs at once: `integration.synced` or `invoice.draft`."""
+    """The rules that an event runs at once: `invoice.draft`, `integration.synced` or `integration.reconciled`."""
     return [rule for rule in rules if event in rule.schedule.on]
 
 

@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 from billing.books import BY_NAME
 from billing.dialects import NAMED, Dialects
 from detector import derived, records
+from detector.beside import NOTHING, Beside
 from detector.decisions import ENDED
-from detector.learned import NOTHING, Learned
 from detector.rules import Rule
+from detector.sources import TOLD
 from store.operational_tables import Run, Signal, SignalEvent
 
 UNCHANGED = "unchanged"
@@ -36,7 +37,7 @@ def inputs(
     params: Mapping[str, Any],
     severity: str | None,
     dialects: Dialects = NAMED,
-    learned: Learned = NOTHING,
+    beside: Beside = NOTHING,
 ) -> str:
     """A digest of everything but books and time that decides what a run finds and what its signals say."""
     said = {
@@ -47,8 +48,11 @@ def inputs(
         "dialects": {name: str(dialect) for name, dialect in dialects.items()},
         "engine": _engine(),
     }
-    if LEARNED & derived.needed(rule.relations):
-        said["learned"] = learned.digest
+    needed = derived.needed(rule.relations)
+    if LEARNED & needed:
+        said["learned"] = beside.learned.digest
+    if needed & TOLD.keys():
+        said["sources"] = beside.sources.digest
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -82,7 +86,8 @@ def carry_on(session: Session, run: Run, last: Run) -> int:
 
 def tables(rule: Rule) -> set[str]:
     """The tables of the books that a run of the rule reads, those that only describe its records included."""
-    needed = derived.needed({*rule.relations, "invoices"}) & BY_NAME.keys()
+    relations = derived.needed({*rule.relations, "invoices"})
+    needed = relations & BY_NAME.keys() if "told_differences" not in relations else set(BY_NAME)
     parents = {BY_NAME[name].known_with[0] for name in needed if BY_NAME[name].known_with}  # type: ignore[index]
     kinds = {rule.subject.type, rule.cause.type, *(entity.type for entity in rule.entities)}
     return needed | parents | {table for kind in kinds for table in records.READ.get(kind, ())}

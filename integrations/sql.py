@@ -7,6 +7,7 @@ example. Nothing is written there, and a row that the books cannot hold is left 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -45,6 +46,7 @@ class Mapped:
 
     `source`: a table or a SELECT. `columns`: column of the books -> column of the source. `increments`: the column of
     the source that only grows, where there is one. `values`: columns of the books that are the same in every row.
+    `in_place`: it is read where it lies and not copied; `unique`: then, that no row is there twice.
     """
 
     table: str
@@ -52,16 +54,20 @@ class Mapped:
     columns: Mapping[str, str]
     increments: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    in_place: bool = False
+    unique: bool = False
 
 
 @dataclass(frozen=True)
 class Sql:
-    """One configured database."""
+    """One configured database. `engine`: None where all of it is read in place. `place`: its kind and address, then."""
 
     name: str
     engine: sa.Engine = field(repr=False)
     mappings: Sequence[Mapped]
     landed: Landed | None = None
+    in_place: Mapped | None = None
+    place: tuple[str, str] = field(default=("", ""), repr=False)
 
     def pull(self, cursor: Lookup, *, full: bool, now: datetime) -> Iterator[Page]:
         """Pages of what a loader landed and of every mapped table, in the order of the configuration."""
@@ -160,7 +166,8 @@ class Sql:
 def from_config(name: str, settings: Mapping[str, object]) -> Sql:
     """The integration from its part of the configuration.
 
-    Settings: `url`, SQLAlchemy's address of the database; `tables`, a map from tables of the books to their mapping;
+    Settings: `url`, SQLAlchemy's address of the database, or `duckdb:FILE`, `parquet:FOLDER` where all of it is read in
+    place; `tables`, a map from tables of the books to their mapping;
     `layout` and `schema`, of tables that a loader landed there (docs/integrations/landed.md); one of the two at least.
     Raises ValueError naming every key that is missing or wrong.
     """
@@ -170,18 +177,44 @@ def from_config(name: str, settings: Mapping[str, object]) -> Sql:
         raise ValueError(f"integrations.{name}.tables: map at least one table of the books.")
     if layout is not None and layout not in LAYOUTS:
         problems.append(f"integrations.{name}.layout: {layout!r} is none of {', '.join(LAYOUTS)}")
-    mappings = [found for table, given in mapped.items() if (found := _mapping(name, table, given, problems))]
+    found = [one for table, given in mapped.items() if (one := _mapping(name, table, given, problems))]
+    mappings, left = [one for one in found if not one.in_place], [one for one in found if one.in_place]
+    address = str(settings.get("url"))
+    place = _place(name, address, problems) if left else ("", "")
     if problems:
         raise ValueError("; ".join(problems))
+    own = next((scheme for scheme in ("duckdb", "parquet") if address.startswith(f"{scheme}:")), None)
+    if own and (mappings or layout):
+        raise ValueError(f"integrations.{name}.url_env: of {own} only usage_events are read, in_place: true.")
     try:
-        engine = sa.create_engine(str(settings.get("url")), pool_pre_ping=True)
+        engine = sa.create_engine("sqlite://" if own else address, pool_pre_ping=True)
     except (SQLAlchemyError, ImportError) as error:
         said = type(error).__name__ if isinstance(error, SQLAlchemyError) else error
         raise ValueError(
             f"integrations.{name}.url_env: this is no address that SQLAlchemy can open ({said})."
         ) from None
     tables = Tables(engine, None if schema is None else str(schema))
-    return Sql(name, engine, mappings, Landed(LAYOUTS[str(layout)], tables) if layout else None)
+    landed = Landed(LAYOUTS[str(layout)], tables) if layout else None
+    return Sql(name, engine, mappings, landed, left[0] if left else None, place)
+
+
+def _place(name: str, address: str, problems: list[str]) -> tuple[str, str]:
+    """The kind and the plain address of what is read in place; what cannot be is added to the problems."""
+    scheme, _, rest = address.partition(":")
+    kind = scheme.partition("+")[0]
+    where = re.sub(r"^//(?=/)", "", rest)
+    if kind in ("postgresql", "postgres"):
+        return "postgres", f"postgresql:{rest}"
+    if kind == "sqlite":
+        return "sqlite", where.removeprefix("/") if where.startswith("//") else where.removeprefix("//")
+    if kind in ("duckdb", "parquet") and "://" not in where:
+        return kind, where.rstrip("/")
+    problems.append(
+        f"integrations.{name}.url_env: usage is read in place from postgresql://, sqlite:///FILE, duckdb:FILE and "
+        f"parquet:FOLDER, not from {kind}:// - an object store or another engine needs a DuckDB extension that is not "
+        "at hand; mount the files, or leave in_place out, so that they are copied"
+    )
+    return "", ""
 
 
 def _mapping(name: str, table: str, given: object, problems: list[str]) -> Mapped | None:
@@ -203,12 +236,18 @@ def _mapping(name: str, table: str, given: object, problems: list[str]) -> Mappe
     problems += [
         f"{key}.{each}: there is no such setting"
         for each in given
-        if each not in {"source", "columns", "values", "increments"}
+        if each not in {"source", "columns", "values", "increments", "in_place", "unique"}
     ]
+    in_place = bool(given.get("in_place"))
+    if in_place and table != "usage_events":
+        problems.append(f"{key}.in_place: only usage_events are read in place; leave it out")
+    if in_place and _is_query(given["source"]):
+        problems.append(f"{key}.source: what is read in place is a table or a view; make a view of this SELECT there")
     if len(problems) > before:
         return None
     fixed = {each: _value(known[each], value) for each, value in values.items()}
-    return Mapped(table, given["source"], columns, given.get("increments"), fixed)
+    unique = bool(given.get("unique"))
+    return Mapped(table, given["source"], columns, given.get("increments"), fixed, in_place, unique)
 
 
 def _key(name: str, table: str) -> str:
@@ -217,9 +256,13 @@ def _key(name: str, table: str) -> str:
 
 def _source(mapping: Mapped) -> sa.FromClause:
     text = mapping.source.strip().rstrip(";")
-    if text.lower().startswith(("select ", "select\n", "with ")):
+    if _is_query(text):
         return sa.text(text).columns().subquery("source")
     return sa.table(text) if "." not in text else sa.table(text.split(".", 1)[1], schema=text.split(".", 1)[0])
+
+
+def _is_query(source: str) -> bool:
+    return source.strip().lower().startswith(("select ", "select\n", "with "))
 
 
 def _row(mapping: Mapped, held: Mapping[str, Any]) -> Row:

@@ -74,7 +74,7 @@ def instance(
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = false")
     for extension in (f"{catalog.scheme}_scanner", "ducklake"):
-        _load(con, extension)
+        load(con, extension)
     try:
         con.execute(_attach(catalog, data_path, snapshot, read_only, alias))
     except duckdb.Error as error:
@@ -110,7 +110,7 @@ def _attach(catalog: Catalog, data_path: str, snapshot: int | None, read_only: b
     return f"ATTACH {text(catalog.address)} AS {alias} ({', '.join(options)})"
 
 
-def _load(con: duckdb.DuckDBPyConnection, extension: str) -> None:
+def load(con: duckdb.DuckDBPyConnection, extension: str) -> None:
     """Loads an extension from its wheel; where the wheel is missing, DuckDB's own INSTALL serves."""
     try:
         module = importlib.import_module(_WHEELS[extension])

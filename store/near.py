@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +17,7 @@ from uuid import uuid4
 import duckdb
 
 from billing.books import BY_NAME, TABLES
+from store.held import EVENTS, Held, rows
 from store.lake import ALIAS, latest, name, text
 from store.schema import columns
 
@@ -29,7 +30,6 @@ MOST = 2_000_000
 MOST_EVENTS = 10_000_000
 """As `MOST`, for usage events: each is small, and new ones are added to the copy."""
 
-EVENTS = "usage_events"
 KEY = "subject_key"
 """hash(subject), on kept events only: they lie in its order, so that one customer's are found without reading all."""
 
@@ -46,13 +46,15 @@ class Near:
         most: int = MOST,
         most_events: int = MOST_EVENTS,
         prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda con: None,
+        held: Sequence[Held] = (),
     ) -> None:
         """`open_lake` opens the lake as `lake`; `changed` names the tables touched after a snapshot; `folder`: where
         the file goes; `most`, `most_events`: the rows of a table that is copied; `prepare` is called once when lake and
-        copy are open. Nothing is opened yet.
+        copy are open; `held`: usage that is read where it lies, for which events are not copied. Nothing is opened yet.
         """
         self._open_lake, self._changed, self._prepare = open_lake, changed, prepare
-        self._most, self._most_events = most, most_events
+        self._most, self._most_events = most, -1 if held else most_events
+        self._held, self._beside = held, ""
         self._path = folder / f"near-{os.getpid()}-{uuid4().hex[:8]}.duckdb"
         self._con: duckdb.DuckDBPyConnection | None = None
         self._snapshot: int | None = None
@@ -81,10 +83,10 @@ class Near:
     def gather(self) -> None:
         """Copies the tables that are not copied as they are now: seconds for millions of rows, so not for a page."""
         with self._gathering, closing(self.connect()) as con:
-            rows = _rows(con)
+            many = _rows(con)
             for table in (table.name for table in TABLES):
                 most = self._most_events if table == EVENTS else self._most
-                if table not in self._copied and rows.get(table, 0) <= most:
+                if table not in self._copied and many.get(table, 0) <= most:
                     self._copy(con, table)
 
     def close(self) -> None:
@@ -101,6 +103,7 @@ class Near:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             con = self._open_lake()
             con.execute(f"ATTACH {text(str(self._path))} AS {ALIAS}")
+            self._beside = "".join(rows(con, self._held))
             self._prepare(con)
             self._con = con
         return self._con
@@ -118,7 +121,7 @@ class Near:
                         if table in copied:
                             con.execute(f"DROP TABLE {ALIAS}.{name(table)}")
                         copied.discard(table)
-                        lies = f"SELECT * FROM {_at(table, newest)}"
+                        lies = f"SELECT * FROM {_at(table, newest)}{self._beside if table == EVENTS else ''}"
                         con.execute(f"CREATE OR REPLACE VIEW {ALIAS}.{name(table)} AS {lies}")
             self._snapshot, self._copied = newest, copied
 

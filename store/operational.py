@@ -26,6 +26,7 @@ from store import (  # noqa: F401 (their tables are among those that are made)
     missed_tables,
     notice_tables,
     people_tables,
+    reconcile_tables,
     team_tables,
     usage_tables,
     view_tables,

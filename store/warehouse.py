@@ -17,6 +17,7 @@ import duckdb
 from billing.books import BY_NAME, TABLES
 from billing.dialects import Dialect
 from store.cursors import Cursors, move, read
+from store.held import EVENTS, Held, put_beside
 from store.lake import ALIAS, Catalog, instance, latest, name, text
 from store.near import LAKE, MOST, MOST_EVENTS, Near
 from store.rows import Row, arrow
@@ -35,16 +36,23 @@ _ROW_CHANGES = ("tables_inserted_into", "tables_deleted_from", "inlined_insert",
 class Warehouse:
     """The books of one home. One object serves a whole process and all its threads."""
 
-    def __init__(self, catalog: str, data_path: Path | str, dialects: Mapping[str, Dialect] | None = None) -> None:
+    def __init__(
+        self,
+        catalog: str,
+        data_path: Path | str,
+        dialects: Mapping[str, Dialect] | None = None,
+        held: Sequence[Held] = (),
+    ) -> None:
         """`catalog`: "sqlite:/abs/catalog.sqlite" or "postgres:dbname=... host=..."; `data_path`: where files go.
 
         `dialects`: how the integrations bill whose records these are, by name; one that is left out speaks the dialect
-        of its name (billing.dialects.dialect_of). Nothing is opened or made yet. Raises ValueError for a catalog of
-        another kind.
+        of its name (billing.dialects.dialect_of). `held`: usage that is read where it lies. Nothing is opened or made
+        yet. Raises ValueError for a catalog of another kind.
         """
         self.catalog = Catalog.parse(catalog)
         self.data_path = str(data_path) if "://" in str(data_path) else str(Path(data_path).absolute())
         self.dialects = dict(dialects or {})
+        self.held = tuple(held)
         self._open: dict[bool, duckdb.DuckDBPyConnection] = {}
         self._opening = threading.Lock()
         self.near = self.copy()
@@ -57,13 +65,21 @@ class Warehouse:
         prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda con: None,
     ) -> Near:
         """A copy of the latest snapshot in this process, see store.near; the caller closes it."""
-        return Near(self._lake, self.changes_since, self._spill, most=most, most_events=most_events, prepare=prepare)
+        return Near(
+            self._lake,
+            self.changes_since,
+            self._spill,
+            most=most,
+            most_events=most_events,
+            prepare=prepare,
+            held=self.held,
+        )
 
     @property
     def places(self) -> list[str]:
         """The folders that reading the lake touches, beside where DuckDB spills to."""
         catalog = [str(Path(self.catalog.place).parent)] if self.catalog.scheme == "sqlite" else []
-        return [self.data_path, *catalog]
+        return [self.data_path, *catalog, *(folder for each in self.held for folder in each.folders)]
 
     def connect(self, *, snapshot: int | None = None, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         """A connection on which `books.<table>` is the lake: as it is now, or as it was at `snapshot` (read only).
@@ -73,11 +89,20 @@ class Warehouse:
         The caller closes it. Raises LakeError.
         """
         if snapshot is not None:
-            return self._instance(snapshot=snapshot, read_only=True)
+            return self._reading(snapshot)
         with self._opening:
             if read_only not in self._open:
-                self._open[read_only] = self._instance(snapshot=None, read_only=read_only)
+                opened = self._reading(None) if read_only else self._instance(snapshot=None, read_only=False)
+                self._open[read_only] = opened
             return self._open[read_only].cursor()
+
+    def _reading(self, snapshot: int | None) -> duckdb.DuckDBPyConnection:
+        """The lake for reading, with the usage that lies elsewhere beside its own."""
+        if not self.held:
+            return self._instance(snapshot=snapshot, read_only=True)
+        con = self._instance(snapshot=snapshot, read_only=True, alias=LAKE)
+        put_beside(con, self.held, LAKE)
+        return con
 
     def _instance(self, *, snapshot: int | None, read_only: bool, alias: str = ALIAS) -> duckdb.DuckDBPyConnection:
         if self.catalog.scheme == "sqlite":
@@ -206,7 +231,7 @@ class Warehouse:
         return row[0].replace(tzinfo=UTC) if row and row[0] else None
 
     def changes_since(self, snapshot: int) -> set[str]:
-        """The tables of the books in which rows were written or removed after `snapshot`."""
+        """The tables of the books in which rows were written or removed after `snapshot`, or may have been."""
         with closing(self.connect()) as con:
             listed = con.execute(
                 f"SELECT changes FROM {ALIAS}.snapshots() WHERE snapshot_id > ?", [snapshot]
@@ -219,7 +244,8 @@ class Warehouse:
             if kind in _ROW_CHANGES
             for table in tables
         }
-        return {table for table in touched if table in BY_NAME}
+        always = {EVENTS} if self.held else set()  # nobody says when they change
+        return {table for table in touched if table in BY_NAME} | always
 
     def drafts_since(self, snapshot: int) -> set[str]:
         """The integrations of which draft invoices were written or changed after `snapshot`."""

@@ -14,6 +14,7 @@ from flask import current_app, g
 from sqlalchemy import Engine
 
 from detector import derived
+from detector.beside import Beside
 from detector.connections import Configured
 from detector.learned import Learned
 from detector.live_rules import LiveRules
@@ -76,7 +77,7 @@ class Console:
         Raises LakeError when the lake cannot be reached.
         """
         with closing(self.warehouse.near.connect()) as books:
-            derived.build(books, as_of, {relation}, self.warehouse.dialects, learned=learned)
+            derived.build(books, as_of, {relation}, self.warehouse.dialects, beside=Beside(learned))
             yield books
 
     def weight(self, currency: str, amount: Decimal) -> Decimal:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import g
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import freshness as sources
+from store import operational
 from store.operational_tables import Load, Run
 from web.console import console, now
 
@@ -26,6 +28,12 @@ class Freshness:
     def broken(self) -> tuple[Load, ...]:
         """Sources whose latest load failed."""
         return tuple(load for load in self.loads if load.status == "failed")
+
+    @property
+    def behind(self) -> Mapping[str, str]:
+        """Sources that are stale although their latest load did not fail."""
+        failed = {load.integration for load in self.broken}
+        return {name: why for name, why in self.stale.items() if name not in failed}
 
     @property
     def failed(self) -> tuple[Run, ...]:
@@ -51,6 +59,20 @@ def read(session: Session) -> Freshness:
 def stale(session: Session) -> Mapping[str, str]:
     """The integrations whose data cannot say that something is gone, each with its reason."""
     return sources.stale(session, console().limits, now())
+
+
+def behind(names: Collection[str | None] | None = None) -> dict[str, str]:
+    """Why the data of these integrations, or of any, is stale; read once per page."""
+    if "behind" not in g:
+        with operational.reading(console().engine) as session:
+            g.behind = dict(stale(session))
+    found: dict[str, str] = g.behind
+    return {name: why for name, why in found.items() if names is None or name in names}
+
+
+def usage_sources() -> list[str]:
+    """The configured integrations that bring usage events."""
+    return [each.name for each in console().integrations if "usage_events" in each.can.reads]
 
 
 def latest_loads(session: Session) -> Sequence[Load]:

@@ -35,7 +35,7 @@ def listed() -> tuple[str, int]:
             connections=found,
             kinds=kinds() if not configured else [],
             steps=_steps(session, found),
-            asked=[*jobs.recent(session, "sync"), *jobs.recent(session, "test")],
+            asked=[each for kind in ("sync", "test", "reconcile") for each in jobs.recent(session, kind)],
         )
 
 
@@ -44,6 +44,13 @@ def test(name: str) -> Response:
     """Ask a worker whether everything can be read."""
     _ask("test", {"integration": _configured(name).name})
     return done(f"A worker tests {name} within seconds.", to=f"/integrations#{name}")
+
+
+@pages.post("/integrations/<name>/reconcile")
+def compare(name: str) -> Response:
+    """Ask a worker to hold everything that is there beside the books."""
+    _ask("reconcile", {"integration": _configured(name).name})
+    return done(f"A worker reads all of {name} and compares it with the books.", to=f"/integrations#{name}")
 
 
 @pages.post("/integrations/<name>/sync")

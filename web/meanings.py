@@ -25,6 +25,7 @@ MEANINGS: Mapping[str, str] = {
     "Category": "Where such a defect comes from: the configuration, the data, or what passes data on.",
     "Cause": "The one record that has to change so that the rest comes right.",
     "Code": "The number of the fault in the catalogue of what can go wrong.",
+    "Compared": "When everything that is there was last held beside the books, and how many records were not alike.",
     "Comes to": "What the lines add up to.",
     "Confidence": "Exact is worked out from the records; statistical is unusual, so likely wrong.",
     "Credits left": "What the movements of the ledger leave of prepaid credit.",

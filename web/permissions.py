@@ -212,6 +212,7 @@ NEEDS: Mapping[str, Permission | None] = {
     "hooks.take": PUBLIC,
     "integrations.listed": READ,
     "integrations.test": Permission.INTEGRATIONS,
+    "integrations.compare": Permission.INTEGRATIONS,
     "integrations.sync": Permission.INTEGRATIONS,
     "integrations.backfill": Permission.INTEGRATIONS,
     "integrations.retry": Permission.INTEGRATIONS,

@@ -76,13 +76,15 @@ def record(type: str, id: str) -> tuple[str, int]:
     if type not in lookups.TABLES:
         if not named.every:
             abort(404, description=f"There is no {type[:40]} {id[:80]} in the books.")
-        return show("record.html", type=type, id=id, rows=[], tiers=[], named=named)
+        return show("record.html", type=type, id=id, rows=[], tiers=[], named=named, sources=[id])
     with console().books() as books:
         found = lookups.record(books, type, id)
         if not found:
             abort(404, description=f"There is no {type} {id[:80]} in the books.")
         tiers = lookups.tiers_of(books, id) if type == "price" else []
-    return show("record.html", type=type, id=id, rows=[_fields(type, row) for row in found], tiers=tiers, named=named)
+    sources = [row["integration"] for row in found]
+    fields = [_fields(type, row) for row in found]
+    return show("record.html", type=type, id=id, rows=fields, tiers=tiers, named=named, sources=sources)
 
 
 def one(books: DuckDBPyConnection, type: str, id: str) -> tuple[dict[str, Any], list[str]]:

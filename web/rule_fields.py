@@ -22,7 +22,11 @@ RHYTHMS = (
     ("cron", "By cron", "0 6 * * 1"),
     ("", "Only on events", ""),
 )
-EVENTS = (("invoice.draft", "a draft invoice comes in"), ("integration.synced", "a source was synced"))
+EVENTS = (
+    ("invoice.draft", "a draft invoice comes in"),
+    ("integration.synced", "a source was synced"),
+    ("integration.reconciled", "a source was compared with the books"),
+)
 
 
 @dataclass(frozen=True)

@@ -215,10 +215,15 @@ def schedule(wanted: Schedule) -> str:
         said.append(f"daily at {wanted.daily:%H:%M} {wanted.timezone}")
     if wanted.cron is not None:
         said.append(f"cron {wanted.cron} {wanted.timezone}")
-    said += [
-        {"invoice.draft": "when drafts come in", "integration.synced": "after each sync"}[event] for event in wanted.on
-    ]
+    said += [_ON[event] for event in wanted.on]
     return ", ".join(said)
+
+
+_ON = {
+    "invoice.draft": "when drafts come in",
+    "integration.synced": "after each sync",
+    "integration.reconciled": "after each reconciliation",
+}
 
 
 def _length(every: Duration) -> str:

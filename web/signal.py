@@ -18,7 +18,7 @@ from detector.rules import Rule
 from remediation.advisor import exchanges
 from store import operational
 from store.operational_tables import Signal, SignalEvent, StoredFinding
-from web import freshness, repair
+from web import repair
 from web.console import console
 from web.evidence import Worked, can_be_worked, evidence, held, worked
 from web.match import PLAIN
@@ -70,7 +70,6 @@ def shown(label: str) -> tuple[str, int]:
             detail=detail,
             signal=detail.signal,
             rule=rule,
-            stale=freshness.stale(session).get(detail.signal.integration),
             version=versions.of_hash(session, detail.signal.rule, detail.signal.rule_hash),
             finding=found,
             place=detail.findings.index(found) if found else 0,

@@ -84,6 +84,8 @@ def install(app: Flask) -> None:
         case_money=case_money,
         people=people,
         troubles=troubles,
+        behind=freshness.behind,
+        usage_sources=freshness.usage_sources,
         checked=checked,
         systems=SYSTEMS,
         preferences=preferences,

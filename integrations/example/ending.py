@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from integrations.example.company import Company
 from integrations.example.records import Item, Line
+from integrations.example.settlement import number_invoices
 from integrations.example.truth import Fault
 
 
@@ -27,6 +28,7 @@ def involve_line(company: Company, fault: Fault, line: Line) -> None:
 
 def complete(company: Company) -> None:
     """Number the faults, and add to each what its windows and overbilled subscriptions were billed on."""
+    number_invoices(company)  # a fault may have taken an invoice out of the order
     by_item: dict[str, list[Line]] = {}
     for line in company.lines.values():
         if line.item_id is not None and company.invoices[line.invoice_id].status != "void":

@@ -169,12 +169,18 @@ def _payment(
     return payment
 
 
-def _number(company: Company) -> None:
-    """Number the issued invoices in the order of their issue, and mark subscriptions whose last charge failed."""
+def number_invoices(company: Company) -> list[Invoice]:
+    """Number the issued invoices in the order of their issue, without a hole; these invoices."""
     issued = [invoice for invoice in company.invoices.values() if invoice.issued_at is not None]
     issued.sort(key=lambda invoice: (invoice.issued_at, invoice.invoice_id))
-    for number, invoice in enumerate(issued, start=1):
-        invoice.number = f"INV-{invoice.issued_at:%Y}-{number:06d}"
+    for place, invoice in enumerate(issued, start=1):
+        invoice.number = f"INV-{invoice.issued_at:%Y}-{place:06d}"
+    return issued
+
+
+def _number(company: Company) -> None:
+    """Number the issued invoices, and mark subscriptions whose last charge failed."""
+    for invoice in number_invoices(company):
         subscription = company.subscriptions[invoice.subscription_id]
         if invoice.status == "open" and invoice.attempt_count and subscription.status == "active":
             subscription.status = "past_due"

@@ -10,8 +10,9 @@ from sqlglot import exp
 
 from billing.books import BY_NAME
 from detector import derived, derived_document, plain_books
+from detector.sources import TOLD
 
-MADE_IN_PYTHON = {"announced_days", "currencies", "integration_dialects", "unusual_scores", "zone_offsets"}
+MADE_IN_PYTHON = {"announced_days", "currencies", "integration_dialects", "unusual_scores", "zone_offsets", *TOLD}
 RELATIONS = [each for each in derived.derivations() if each.columns]
 
 

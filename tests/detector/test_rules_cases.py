@@ -13,7 +13,7 @@ from tests.web.stories import flaws
 FOLDER = Path(__file__).parents[2] / "rules"
 COMPANY = case_rows.company(FOLDER / "cases" / "company.yaml")
 RULES, PROBLEMS = rules.load(FOLDER)
-NUMBERS = (*range(1, 37), *range(38, 49), *range(50, 64))
+NUMBERS = (*range(1, 37), *range(38, 49), *range(50, 65))
 CODES = [f"TU-{number:02}" for number in NUMBERS]
 
 

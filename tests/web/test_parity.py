@@ -95,7 +95,12 @@ PARITY = (
     Verb("List integrations", "integrations.listed", "integrations integration", "integrations"),
     Verb("Test an integration", "integrations.test", "test_integration", "integrations verify"),
     Verb("Sync, backfill", "integrations.sync integrations.backfill jobs.ask", "sync_integration", "sync"),
-    Verb("Compare an integration with the books", "", "reconcile_integration", "integrations reconcile"),
+    Verb(
+        "Compare an integration with the books",
+        "integrations.compare",
+        "reconcile_integration",
+        "integrations reconcile",
+    ),
     Verb("Apply failed webhooks again", "integrations.retry", "retry_deliveries", "integrations deliveries"),
     Verb("Send usage events, see those refused", "", "events.take events.refused", "events"),
     Verb("Show the team", "team.shown", "team_load", "team"),

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from web.api.answers import Problem
 from web.api.idempotency import KEY, PATTERN
-from web.api.operations import JSON, OPERATIONS, Operation
+from web.api.operations import JSON, OPERATIONS, STALE, Operation
 from web.numbers import LARGEST
 from web.permissions import needed
 
@@ -141,9 +141,14 @@ def _good(told: Operation, schema: Document | None) -> Document:
         "description": "Found." if told.body is None and told.status == 200 else "Done.",
         "content": content,
     }
+    headers: Document = {}
     if told.etag:
-        says = "The version, which If-Match takes."
-        good["headers"] = {"ETag": {"schema": {"type": "string"}, "description": says}}
+        headers["ETag"] = {"schema": {"type": "string"}, "description": "The version, which If-Match takes."}
+    if told.body is None and told.status == 200:
+        says = "The integrations whose data is not the latest, where any is; GET /integrations says why."
+        headers[STALE] = {"schema": {"type": "string"}, "description": says}
+    if headers:
+        good["headers"] = headers
     return {str(told.status): good}
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError, field_validator
 from werkzeug.datastructures import MultiDict
 
+from web import freshness
 from web.problems import Refused, speak_problems
 
 pages = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -109,6 +110,19 @@ def _check() -> None:
         raise Refused(400, "The address cannot be used", "Leave out the NUL character.")
     if request.method in ("POST", "PUT") and request.mimetype != JSON:
         raise Refused(415, "This content type is not taken", f"Send {JSON}; where there is nothing to say, {{}}.")
+
+
+STALE = "Trueup-Stale"
+"""The header that names the integrations whose data, of what is answered, is not the latest."""
+
+
+@pages.after_request
+def _tell_stale(answer: Response) -> Response:
+    """Every answer with numbers says which sources are behind; GET /integrations says why."""
+    tells = request.method == "GET" and answer.status_code == 200 and request.endpoint in OPERATIONS
+    if tells and (names := ", ".join(freshness.behind())):
+        answer.headers[STALE] = names
+    return answer
 
 
 def _refused(error: ValidationError, title: str, status: int) -> Refused:

@@ -97,6 +97,15 @@ class Deliveries(Answer):
     last_at: Instant | None
 
 
+class ComparedBooks(Answer):
+    """The latest comparison with the books; `apart`: records missing or different by the latest complete one."""
+
+    at: Instant
+    status: Literal["running", "ok", "failed"]
+    error: str | None
+    apart: int | None
+
+
 class Integration(Answer):
     """One configured integration, with nothing secret in it, and how it is doing."""
 
@@ -110,6 +119,7 @@ class Integration(Answer):
     takes_webhooks: bool
     syncs: list[SyncedLoad]
     deliveries: Deliveries
+    compared: ComparedBooks | None
     rejected: Annotated[int, Field(description="How many of the latest records could not be taken over.")]
 
 
@@ -318,5 +328,6 @@ def _integration(each: Connection) -> dict[str, Any]:
         ],
         "deliveries": {name: getattr(each.tally, name) for name in ("applied", "waiting", "failed")}
         | {"last_at": instant(each.tally.last_at)},
+        "compared": {**vars(each.compared), "at": instant(each.compared.at)} if each.compared else None,
         "rejected": len(each.rejections),
     }

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from detector import cycle, derived, plain_books, triage, unusual, usage_budget, usage_labels, usage_lessons
+from detector.beside import Beside
 from detector.learned import NOTHING, Announced, Learned, UsageLabel, Verdict
 from detector.unusual import company
 from detector.unusual.model import ModelFileError
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def odd(con: duckdb.DuckDBPyConnection, learned: Learned = NOTHING, as_of: datetime = NOW) -> list[tuple[object, ...]]:
     """Series, day, oddness and score of what customers' usage shows at the rules' own budget."""
-    derived.build(con, as_of, {"unusual_usage"}, learned=learned)
+    derived.build(con, as_of, {"unusual_usage"}, beside=Beside(learned))
     query = (
         "SELECT series, day, oddness, score FROM unusual_usage WHERE kind = 'customer' AND score >= 3.5 ORDER BY ALL"
     )

@@ -1,0 +1,26 @@
+-- sources: How the syncs and webhooks of every outside system are doing.
+-- in: told_sources
+-- grain: one row per integration that was ever synced
+-- columns:
+--   integration VARCHAR          the integration
+--   state VARCHAR                its latest sync: ok, running or failed
+--   every_seconds BIGINT         how often it is synced by itself; NULL: by hand
+--   good_at TIMESTAMP            when the last good sync ended
+--   good_from TIMESTAMP          when it began
+--   late_at TIMESTAMP            when nothing good came in for twice as long as it is synced; NULL: synced by hand
+--   failing_since TIMESTAMP      when the first sync failed since the last good one
+--   failures BIGINT              how many failed since then
+--   is_refused BOOLEAN           the latest sync failed because the key, or a right of it, was refused
+--   error VARCHAR                why the latest failed
+--   delivered_at TIMESTAMP       when the last proven webhook came
+--   failed_deliveries BIGINT     webhooks that could not be applied for good
+--   failed_since TIMESTAMP       when the first of them came
+--   delivery_error VARCHAR       why the last of them failed
+--   refusals BIGINT              webhooks refused so far as forged or stale
+--   refused_at TIMESTAMP         when the last of them came
+--   untold_syncs BIGINT          syncs since the last webhook that brought invoices or subscriptions ...
+--   untold_rows BIGINT           ... and how many rows
+--   untold_since TIMESTAMP       when the first of them began
+-- Read off the log of syncs and webhooks as it was at as_of(), which is no part of the books.
+CREATE OR REPLACE TEMP VIEW sources AS
+SELECT * FROM told_sources WHERE good_at IS NULL OR good_at <= as_of();

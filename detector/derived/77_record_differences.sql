@@ -1,0 +1,28 @@
+-- record_differences: Records that a source and the books do not have alike, by its latest complete reconciliation.
+-- in: told_differences
+-- grain: one row per integration, table and record; of each way the first thousand of a table
+-- columns:
+--   integration VARCHAR      the integration
+--   record_table VARCHAR     the table of the books
+--   record_id VARCHAR        the record's key, the parts joined by /
+--   way VARCHAR              missing (the books lack it), different, or only_here (the source does not have it)
+--   read_at TIMESTAMP        when the source was read
+--   found_at TIMESTAMP       when a reconciliation first found it so
+--   changed VARCHAR          the columns that differ
+--   customer_id VARCHAR      its customer
+--   subscription_id VARCHAR  its subscription
+--   price_id VARCHAR         its price
+--   quantity DECIMAL(27,9)   its quantity, as the source says
+--   currency VARCHAR         its currency
+--   amount DECIMAL(18,4)     its total or amount; of a record that differs, by how much
+--   status_there VARCHAR     its status at the source
+--   status_here VARCHAR      its status in the books
+--   plan_there VARCHAR       its plan at the source
+--   plan_here VARCHAR        its plan in the books
+--   started_there TIMESTAMP  when it started at the source
+--   ended_there TIMESTAMP    when it ends there
+--   ended_here TIMESTAMP     when it ends by the books
+-- A record that was missing and has come in since, and one that was written since it was compared, is left out:
+-- whatever brought it, the books know later than the reconciliation did.
+CREATE OR REPLACE TEMP VIEW record_differences AS
+SELECT * FROM told_differences;
