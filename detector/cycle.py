@@ -97,7 +97,7 @@ def run(
         return results
     try:
         with _books(setting, snapshot, at_once=trigger == "event") as (con, in_place):
-            answered: dict[int, Rule] = {}
+            horizon, answered = Horizon(con, as_of), dict[int, Rule]()
             read = frozenset[str]().union(*(rule.relations for rule, _ in claimed))
             lie = (derived.large(con) if in_place is None else set(in_place)) | _looked_up(read)
             broken = _derive(con, as_of, records.TABLES | read, setting.warehouse.dialects, known, lie)
@@ -107,7 +107,9 @@ def run(
                 results.append(_one(setting, con, as_of, rule, run_id, drafts, broken, known, answered))
                 on_result(results[-1])
                 del claimed[0]
-            _look_ahead(setting, Horizon(con, as_of), answered)
+                if trigger != "event":  # nobody waits for it, and a run that is killed goes on where it stood
+                    _look_ahead(setting, horizon, answered)
+            _look_ahead(setting, horizon, answered)
     finally:
         for rule, run_id in claimed:
             _fail(setting, rule, run_id, RuntimeError("the cycle ended before this rule's turn"), 0.0)
@@ -247,12 +249,14 @@ def _drafts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, dateti
     return {str(invoice): moment.replace(tzinfo=UTC) for invoice, moment in rows}
 
 
-def _look_ahead(setting: Setting, horizon: Horizon, answered: Mapping[int, Rule]) -> None:
-    """Until when each answer holds: worked out once all signals are there, for nobody waits for it."""
+def _look_ahead(setting: Setting, horizon: Horizon, answered: dict[int, Rule]) -> None:
+    """Keep until when each answer holds, and forget the answers. On an event's way this waits for all its signals."""
     turns = {number: horizon.until(rule, bound(rule, horizon.as_of, {})) for number, rule in answered.items()}
-    with operational.writing(setting.engine) as session:
-        for number, turn in turns.items():
-            session.get_one(Run, number).holds_until = turn
+    answered.clear()
+    if turns:
+        with operational.writing(setting.engine) as session:
+            for number, turn in turns.items():
+                session.get_one(Run, number).holds_until = turn
 
 
 def _one(

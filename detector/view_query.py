@@ -45,5 +45,5 @@ def kept(query: str) -> str:
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1, 0.5) or [each for each in known if word.startswith(each)]
+    found = [each for each in known if word.startswith(each)] or difflib.get_close_matches(word, list(known), 1, 0.5)
     return f"did you mean {found[0]}?" if found else f"use one of {', '.join(known)}"

@@ -101,11 +101,11 @@ def test_the_first_admin_is_made_by_a_link_that_works_once(home: Home, client: F
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(home: Home, client: FlaskClient) -> None:
     person(home, "Ada Admin", "admin", password=PASSWORD)
-    asked = client.get("/rules?sort=name")
-    assert asked.location == "/login?next=%2Frules%3Fsort%3Dname"
-    assert 'name="next" value="/rules?sort=name"' in get(client, asked.location)
-    assert sign_in(client, "ADA@example.com ", next="/rules?sort=name") == (303, "/rules?sort=name")
-    assert client.get("/rules?sort=name").status_code == 200
+    asked = client.get("/rules?sort=precision")
+    assert asked.location == "/login?next=%2Frules%3Fsort%3Dprecision"
+    assert 'name="next" value="/rules?sort=precision"' in get(client, asked.location)
+    assert sign_in(client, "ADA@example.com ", next="/rules?sort=precision") == (303, "/rules?sort=precision")
+    assert client.get("/rules?sort=precision").status_code == 200
 
 
 def test_signing_in_never_leads_to_another_site(home: Home, app: Flask) -> None:
