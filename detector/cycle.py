@@ -97,19 +97,18 @@ def run(
         return results
     try:
         with _books(setting, snapshot, at_once=trigger == "event") as (con, in_place):
-            horizon, answered = Horizon(con, as_of), dict[int, Rule]()
+            horizon, later = Horizon(con, as_of), dict[int, Rule]()
             read = frozenset[str]().union(*(rule.relations for rule, _ in claimed))
             lie = (derived.large(con) if in_place is None else set(in_place)) | _looked_up(read)
             broken = _derive(con, as_of, records.TABLES | read, setting.warehouse.dialects, known, lie)
             drafts = _Drafts(_drafts(con, as_of), bill_runs.read(con, as_of)) if broken is None else _Drafts({}, NONE)
             while claimed:
                 rule, run_id = claimed[0]
-                results.append(_one(setting, con, as_of, rule, run_id, drafts, broken, known, answered))
+                on_event = later if trigger == "event" else None
+                results.append(_one(setting, horizon, rule, run_id, drafts, broken, known, on_event))
                 on_result(results[-1])
                 del claimed[0]
-                if trigger != "event":  # nobody waits for it, and a run that is killed goes on where it stood
-                    _look_ahead(setting, horizon, answered)
-            _look_ahead(setting, horizon, answered)
+            _look_ahead(setting, horizon, later)
     finally:
         for rule, run_id in claimed:
             _fail(setting, rule, run_id, RuntimeError("the cycle ended before this rule's turn"), 0.0)
@@ -249,38 +248,40 @@ def _drafts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, dateti
     return {str(invoice): moment.replace(tzinfo=UTC) for invoice, moment in rows}
 
 
-def _look_ahead(setting: Setting, horizon: Horizon, answered: dict[int, Rule]) -> None:
-    """Keep until when each answer holds, and forget the answers. On an event's way this waits for all its signals."""
+def _look_ahead(setting: Setting, horizon: Horizon, answered: Mapping[int, Rule]) -> None:
+    """Until when each answer holds, worked out once the signals of all are there."""
     turns = {number: horizon.until(rule, bound(rule, horizon.as_of, {})) for number, rule in answered.items()}
-    answered.clear()
-    if turns:
-        with operational.writing(setting.engine) as session:
-            for number, turn in turns.items():
-                session.get_one(Run, number).holds_until = turn
+    with operational.writing(setting.engine) as session:
+        for number, turn in turns.items():
+            session.get_one(Run, number).holds_until = turn
 
 
 def _one(
     setting: Setting,
-    con: duckdb.DuckDBPyConnection,
-    as_of: datetime,
+    horizon: Horizon,
     rule: Rule,
     run_id: int,
     drafts: _Drafts,
     broken: str | None,
     known: Beside,
-    answered: dict[int, Rule],
+    later: dict[int, Rule] | None,
 ) -> RunResult:
-    """One rule: evaluate, fold, and whatever happens say so in its run's row; what was kept is among the `answered`."""
-    began = time.perf_counter()
+    """One rule: evaluate, fold, and whatever happens say so in its run's row.
+
+    Until when the answer holds is worked out at once, so that a killed run goes on where it stood; with `later`, where
+    somebody waits for the signals, the rule is put there instead.
+    """
+    began, con, as_of = time.perf_counter(), horizon.con, horizon.as_of
     try:
         ruling, digest = _overridden(setting, rule, run_id, known)
         if broken is not None:
             derived.build(con, as_of, rule.relations, setting.warehouse.dialects, beside=known)
         with watched(con, setting.allowed.time, lambda: _cancelled(setting, run_id)) as watch:
             findings = evaluate(con, ruling, as_of, max_rows=setting.allowed.rows, watch=watch)
-        answer = _Answer(findings, digest)
-        kept = _keep(setting, ruling, run_id, answer, drafts, time.perf_counter() - began)
-        answered[run_id] = ruling
+        until = horizon.until(ruling, bound(ruling, as_of, {})) if later is None else None
+        kept = _keep(setting, ruling, run_id, _Answer(findings, digest, until), drafts, time.perf_counter() - began)
+        if later is not None:
+            later[run_id] = ruling
         return kept
     except LeaseLost as lost:
         return RunResult(rule.name, rule.code, "skipped", "taken_over", str(lost), run_id)
@@ -290,10 +291,11 @@ def _one(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a rule found, and by which inputs."""
+    """What a rule found, by which inputs, and until when that holds on the same books (None: not known yet)."""
 
     findings: Sequence[Finding]
     inputs: str
+    holds_until: datetime | None
 
 
 def _cancelled(setting: Setting, run_id: int) -> str | None:
@@ -329,7 +331,7 @@ def _keep(
             drafts=drafts.finalizes, bill_runs=drafts.runs, stale=bool(behind),
         )  # fmt: skip
         row.status, row.finished_at, row.findings = "ok", now, len(findings)
-        row.milliseconds, row.inputs = round(seconds * 1000), answer.inputs
+        row.milliseconds, row.inputs, row.holds_until = round(seconds * 1000), answer.inputs, answer.holds_until
         row.reason = "stale: " + "; ".join(f"{name}: {why}" for name, why in behind.items()) if behind else row.reason
         counts = Counter(str(decision.reason) for decision in decisions)
         return RunResult(rule.name, rule.code, "ok", row.reason, None, run_id, len(findings), counts, seconds)
