@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from detector import derived, plain_books
+from detector.beside import Beside
 from detector.learned import NOTHING, Announced, Learned
 from tests.unusual_home import NOW, Rows, rows
 
@@ -39,7 +40,7 @@ def books() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def silent(con: duckdb.DuckDBPyConnection, learned: Learned = NOTHING, as_of: datetime = NOW) -> list[str]:
-    derived.build(con, as_of, {"unusual_hours", "terms"}, learned=learned)
+    derived.build(con, as_of, {"unusual_hours", "terms"}, beside=Beside(learned))
     query = (
         "SELECT t.subscription_id FROM unusual_hours AS h JOIN terms AS t USING (item_no)"
         " WHERE h.direction = 'silence' AND h.score >= 3.5"
