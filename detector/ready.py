@@ -58,8 +58,12 @@ class Ready:
                 self._held.release()
 
     def close(self) -> None:
-        """Lets go of the copy."""
-        self._near.close()
+        """Lets go of the copy, once a run that reads it has ended; after a minute the process ends without."""
+        if self._held.acquire(timeout=60):
+            try:
+                self._near.close()
+            finally:
+                self._held.release()
 
 
 def lock_down(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, allowed: Limits) -> None:

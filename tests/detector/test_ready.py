@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,3 +84,15 @@ def test_nothing_of_the_machine_is_reached_from_them(warehouse: Warehouse, ready
         assert opened is not None
         with pytest.raises(duckdb.Error):
             opened.con.execute(query)
+
+
+def test_who_stops_the_process_does_not_take_the_books_from_a_run(warehouse: Warehouse, ready: Ready) -> None:
+    ready.gather()
+    stopping = threading.Thread(target=ready.close)
+    with ready.books(warehouse.snapshot()) as opened:
+        assert opened is not None
+        stopping.start()
+        stopping.join(0.2)
+        assert opened.con.execute("SELECT count(*) > 0 FROM books.customers").fetchone() == (True,)
+    stopping.join(10)
+    assert not stopping.is_alive()
