@@ -73,10 +73,10 @@ define install
 	fi
 endef
 
-.venv/.run: requirements.lock
+.venv/.run: requirements.lock pyproject.toml
 	$(call install,requirements.lock)
 	@touch $@
 
-.venv/.dev: requirements-dev.lock
+.venv/.dev: requirements-dev.lock pyproject.toml
 	$(call install,requirements-dev.lock)
 	@touch $@ .venv/.run

@@ -1,14 +1,13 @@
 """Reads config.yaml and the environment into one frozen Config, and reports every problem at once with its key.
 
-The file is `TRUEUP_CONFIG`, else `config.yaml` in the folder where trueup starts, else none. A variable
-`TRUEUP__SECTION__KEY` goes before the file, `TRUEUP_HOME` before `home`. Secrets stand in neither: a key that ends
-in `_env` names the variable that holds one. Only trueup.py reads this module.
+Where it is written is config_file.py's. Secrets stand there nowhere: a key that ends in `_env` names the variable that
+holds one. Only what stands on top reads this module.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -32,11 +30,10 @@ from pydantic_core import InitErrorDetails
 from billing.dialects import DIALECTS, Dialect, dialect_of
 from billing.money import Rounding
 from billing.periods import parse_duration
+from config_file import ConfigError as ConfigError  # what whoever loads it may get
+from config_file import written
 from integrations import catalogue
 from people.roles import ROLES
-
-PREFIX = "TRUEUP__"
-
 
 RANKING_RATES = """
     USD=1 EUR=1.1 GBP=1.3 CHF=1.15 CAD=0.73 AUD=0.66 NZD=0.6 SEK=0.1 NOK=0.1 DKK=0.15 PLN=0.26 CZK=0.045 HUF=0.0028
@@ -44,14 +41,6 @@ RANKING_RATES = """
     MXN=0.055 CLP=0.0011 KWD=3.25 BHD=2.65 JOD=1.41 OMR=2.6 TND=0.32 VND=0.00004
 """
 """About what one unit of a currency was worth in 2026, beside the others: only the order of the inbox goes by it."""
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be used; `problems` are all of them, one line each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 class _Section(BaseModel):
@@ -386,66 +375,6 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError([_problem(dict(found), named, path) for found in error.errors()]) from None
-
-
-def written(given: Mapping[str, str]) -> tuple[dict[str, Any], dict[tuple[str, ...], str], Path | None]:
-    """What file and variables say, unchecked; which variable says what; and the file. Raises ConfigError."""
-    path = _file(given)
-    values = _read(path) if path else {}
-    named = dict(_variables(given))
-    for keys, value in named.items():
-        _set(values, keys, value, given)
-    if "TRUEUP_HOME" in given:
-        values["home"] = given["TRUEUP_HOME"]
-        named["home",] = "TRUEUP_HOME"
-    return values, named, path
-
-
-def source(environment: Mapping[str, str] | None = None) -> Path | None:
-    """The file that the configuration was read from; None when there is none."""
-    return _file(os.environ if environment is None else environment)
-
-
-def _file(given: Mapping[str, str]) -> Path | None:
-    if "TRUEUP_CONFIG" in given:
-        path = Path(given["TRUEUP_CONFIG"])
-        if not path.is_file():
-            raise ConfigError([f"TRUEUP_CONFIG: there is no file {path}"])
-        return path
-    usual = Path("config.yaml")
-    return usual if usual.is_file() else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError([f"{path}: {' '.join(str(error).split())}"]) from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError([f"{path}: must be a map of sections, for example home: ./.trueup"])
-    return values
-
-
-def _variables(given: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each TRUEUP__A__B as its keys and the variable's name; currencies keep their upper case."""
-    for name in sorted(given):
-        if name.startswith(PREFIX):
-            keys = name.removeprefix(PREFIX).lower().split("__")
-            yield tuple(key.upper() if _is_currency(keys, at) else key for at, key in enumerate(keys)), name
-
-
-def _is_currency(keys: Sequence[str], at: int) -> bool:
-    return (keys[0] == "ranking_rates" and at == 1) or (list(keys[:2]) == ["remediation", "approval_limit"] and at == 2)
-
-
-def _set(values: dict[str, Any], keys: tuple[str, ...], name: str, given: Mapping[str, str]) -> None:
-    place = values
-    for key in keys[:-1]:
-        inner = place.get(key)
-        place[key] = place = dict(inner) if isinstance(inner, dict) else {}
-    place[keys[-1]] = None if given[name] == "" else given[name]
 
 
 def _problem(found: Mapping[str, Any], named: Mapping[tuple[str, ...], str], path: Path | None) -> str:

@@ -166,10 +166,10 @@ class Home:
         section, mail = self.config.notify, self.config.notify.mail
         found: dict[str, Way] = {}
         if mail.host and mail.sender:
-            password = _secret("notify.mail.password_env", mail.password_env) if mail.password_env else None
+            password = secret_of("notify.mail.password_env", mail.password_env) if mail.password_env else None
             found["mail"] = telling.by_mail(Mail(mail.host, mail.port, mail.sender, mail.security, mail.user, password))
         if section.chat_url_env:
-            found["chat"] = telling.by_chat(Chat(_secret("notify.chat_url_env", section.chat_url_env)))
+            found["chat"] = telling.by_chat(Chat(secret_of("notify.chat_url_env", section.chat_url_env)))
         return found
 
     @cached_property
@@ -180,11 +180,7 @@ class Home:
             return None
         from remediation.advisor.model import Model  # only here: no other command waits for it
 
-        key = os.environ.get(section.api_key_env, "") if section.api_key_env else "none"
-        if not key:
-            raise configuration.ConfigError(
-                [f"advisor.api_key_env: set the environment variable {section.api_key_env}"]
-            )
+        key = secret_of("advisor.api_key_env", section.api_key_env) if section.api_key_env else "none"
         return Model(Endpoint(key=key, **section.model_dump(exclude={"api_key_env"})))
 
     def rules(self, names: Sequence[str]) -> list[Rule]:
@@ -199,7 +195,7 @@ class Home:
         return chosen
 
 
-def _secret(key: str, variable: str) -> str:
+def secret_of(key: str, variable: str) -> str:
     """What the variable holds. Raises ConfigError when it is not set."""
     found = os.environ.get(variable)
     if not found:

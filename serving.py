@@ -14,7 +14,7 @@ from detector.connections import Configured
 from detector.delivering import Applying
 from detector.ready import Ready
 from detector.terminal import JobFailed
-from home import Home, sync
+from home import Home, secret_of, sync
 from integrations.capabilities import Receiving
 from integrations.catalogue import find as integration_of
 from people import invitations, telling
@@ -212,8 +212,6 @@ def _provider(section: configuration.Oidc | None) -> Provider | None:
     """The OpenID provider as it is configured, with its secret in place of the variable that holds it."""
     if section is None:
         return None
-    secret = os.environ.get(section.client_secret_env)
-    if not secret:
-        raise configuration.ConfigError([f"oidc.client_secret_env: set the variable {section.client_secret_env}"])
+    secret = secret_of("oidc.client_secret_env", section.client_secret_env)
     domains = frozenset(section.domains)
     return Provider(section.issuer, section.client_id, secret, section.name, domains, section.default_role)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-import config as configuration
+import config_file
 from config import Config
 from detector.operator_settings import Stated
 
@@ -27,7 +27,7 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^@\s]*@|\b(password|secret|token|k
 
 def stated(config: Config, environment: Mapping[str, str] | None = None) -> list[Stated]:
     """Every setting, section by section."""
-    values, named, path = configuration.written(os.environ if environment is None else environment)
+    values, named, path = config_file.written(os.environ if environment is None else environment)
     return [
         Stated(".".join(keys), _text(value), _source(keys, values, named, str(path or "")))
         for keys, value in _leaves(config)

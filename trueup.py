@@ -19,6 +19,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 import config as configuration
+import config_file
 from detector import arrivals, checkup, cycle, overrides, report, rule_commands, terminal
 from detector.cycle import RunResult
 from detector.evaluate import RuleFailed
@@ -216,7 +217,7 @@ def run_command(home: Home, rules: tuple[str, ...], as_of: datetime | None, as_j
 def doctor(home: Home, as_json: bool) -> None:
     """Look at configuration, stores, rules, integrations and clock, and say what is not well, and why."""
     pulled = {name: partial(home.wrong, name) for name in home.config.pulled}
-    told = f"{configuration.source() or 'no file'}, home {home.config.place}"
+    told = f"{config_file.source() or 'no file'}, home {home.config.place}"
     checked = [checkup.Checked("configuration", True, told), *checkup.everything(home, home.config.place, pulled)]
     if as_json:
         terminal.answer([{"name": each.name, "well": each.well, "said": each.said} for each in checked])

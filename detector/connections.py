@@ -13,7 +13,7 @@ from detector import arrivals, deliveries, reconcile
 from detector.deliveries import Tally
 from detector.flow import Flow, Held, Hole, flows
 from detector.freshness import Freshness, freshness
-from detector.reconcile import Beside
+from detector.reconcile import Outcome
 from integrations.capabilities import Capabilities
 from integrations.catalogue import kinds as kinds
 from store.delivery_tables import Delivery, DeliveryRefusal, Rejection
@@ -57,7 +57,7 @@ class Connection:
     flow: Flow = field(default_factory=Flow)
     tables: Sequence[Held] = ()
     holes: Sequence[Hole] = ()
-    compared: Beside | None = None
+    compared: Outcome | None = None
 
 
 LOADS = 5

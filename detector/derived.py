@@ -76,6 +76,12 @@ def derivations() -> tuple[Derivation, ...]:
     return tuple(_read(path) for path in sorted(FOLDER.glob("*.sql")))
 
 
+def derivation(name: str) -> Derivation:
+    """The one that makes a relation. Raises KeyError for a relation that is not derived in SQL."""
+    found = {each.name: each for each in derivations()}
+    return found[name]
+
+
 def _read(path: Path) -> Derivation:
     header = [
         line for line in path.read_text(encoding="utf-8").split("CREATE")[0].splitlines() if line.startswith("--")

@@ -5,7 +5,6 @@ Both read the books as they are and keep nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +55,7 @@ def explain(
 
     With --set also what a line would be under other terms, beside what it is; nothing is changed.
     """
-    settings = pairs(given)
+    settings = terminal.assignments(given, "--set ")
     with closing(home.warehouse.connect(read_only=True)) as con:
         try:
             found = _explained(con, id, as_of or home.clock(), integration, of, settings, home.warehouse.dialects)
@@ -117,7 +116,7 @@ def rerate(
 
     Nothing is kept and nothing is changed.
     """
-    settings = {**(_file(draft) if draft else {}), **pairs(given)}
+    settings = {**(_file(draft) if draft else {}), **terminal.assignments(given, "--set ")}
     if not settings:
         raise click.UsageError("there is no draft to rate by; give --set COLUMN=VALUE or --price FILE.yaml")
     if end <= start:
@@ -143,16 +142,3 @@ def _file(path: Path) -> dict[str, Any]:
     if not isinstance(held, dict):
         raise click.UsageError(f"{path} is no list of columns; write lines such as unit_amount: 0.02")
     return held
-
-
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """`name=value` options by their names. Raises click.UsageError for one without a value, or named twice."""
-    found: dict[str, str] = {}
-    for pair in given:
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise click.UsageError(f"--set {pair} needs a value: --set {pair}=VALUE")
-        if name in found:
-            raise click.UsageError(f"--set {name} is given twice")
-        found[name] = value
-    return found

@@ -94,12 +94,11 @@ def held(books: duckdb.DuckDBPyConnection) -> dict[str, list[Held]]:
 
 def holes(books: duckdb.DuckDBPyConnection, integration: str | None = None) -> dict[str, Sequence[Hole]]:
     """Invoice numbers that were left out, by integration: records that never came in."""
-    gaps = next(each.sql for each in derived.derivations() if each.name == "number_gaps")
-    query = gaps.partition("number_gaps AS")[2].rstrip().rstrip(";").replace("FROM invoices", "FROM books.invoices")
+    books.execute("CREATE OR REPLACE TEMP VIEW invoices AS FROM books.invoices")  # all that is derived of nothing else
+    books.execute(derived.derivation("number_gaps").sql)
     found: dict[str, list[Hole]] = {}
-    for name, after, before, left_out in books.execute(
-        f"SELECT integration, number, next_number, left_out FROM ({query})"
-    ).fetchall():
+    gaps = "SELECT integration, number, next_number, left_out FROM number_gaps ORDER BY integration, series, place"
+    for name, after, before, left_out in books.execute(gaps).fetchall():
         if integration in (None, name):
             found.setdefault(str(name), []).append(Hole(str(after), str(before), int(left_out)))
     return dict(found)

@@ -5,10 +5,9 @@ Each group is one row of `operator_settings`, its value a flat map. What is not 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector import due
+from detector.near import meant
 from store import audit
 from store.team_tables import OperatorSetting
 
@@ -160,15 +160,12 @@ def changed(before: Values, wanted: Mapping[str, Mapping[str, object]]) -> dict[
     known = {(group.name, key) for group in GROUPS for key in group.usual}
     given = {(name, key): str(value) for name, own in wanted.items() for key, value in own.items()}
     names = sorted(".".join(place) for place in known)
-    if unknown := {place: _unknown(".".join(place), names) for place in given if place not in known}:
-        raise BadSettings(unknown)
+    unknown = {place: ".".join(place) for place in given if place not in known}
+    if unknown:
+        raise BadSettings(
+            {place: f"there is no setting {name[:60]}; {meant(name, names)}" for place, name in unknown.items()}
+        )
     return {f"{name}.{key}": given.get((name, key), str(before[name][key])) for name, key in known}
-
-
-def _unknown(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, 1)
-    instead = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-    return f"there is no setting {name[:60]}; {instead}"
 
 
 def changes(before: Values, after: Values) -> list[Change]:

@@ -67,7 +67,7 @@ def due(session: Session, every: Mapping[str, timedelta], now: datetime) -> list
 
 
 @dataclass(frozen=True)
-class Beside:
+class Outcome:
     """The latest comparison of an integration with the books: how it ended, and how many records are apart.
 
     `apart` is of the latest that was complete, None before the first.
@@ -79,13 +79,13 @@ class Beside:
     apart: int | None
 
 
-def latest(session: Session) -> dict[str, Beside]:
+def latest(session: Session) -> dict[str, Outcome]:
     """The latest comparison of every integration that was ever compared."""
     complete = select(func.max(Reconciliation.id)).where(Reconciliation.status == "ok")
     query = select(Reconciliation).where(Reconciliation.id.in_(complete.group_by(Reconciliation.integration)))
     good = {row.integration: row for row in session.scalars(query)}
     return {
-        row.integration: Beside(row.started_at, row.status, row.error, _apart(good.get(row.integration)))
+        row.integration: Outcome(row.started_at, row.status, row.error, _apart(good.get(row.integration)))
         for row in session.scalars(_latest())
     }
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -127,13 +126,6 @@ def single(home: Opened, name: str) -> Rule:
     if len(found) > 1:
         raise click.UsageError(f"{name} is the code of {', '.join(rule.name for rule in found)}; name one of them")
     return found[0]
-
-
-def pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """`param=value` options as a map."""
-    if bad := [pair for pair in given if "=" not in pair]:
-        raise click.UsageError(f"{option} {bad[0]} needs a value: {option} param=value")
-    return dict(pair.split("=", 1) for pair in given)
 
 
 def contender_of(home: Opened, name: str, params: dict[str, str]) -> Contender:

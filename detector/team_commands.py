@@ -128,11 +128,8 @@ def settings_group(context: click.Context, as_json: bool) -> None:
 def set_settings(home: Opened, changes: tuple[str, ...], reason: str | None, actor: str, as_json: bool) -> None:
     """Set some, all at once or none: `set sla_hours.critical=8 calendar.timezone=Europe/Berlin`."""
     wanted: dict[str, dict[str, object]] = {}
-    for change in changes:
-        place, sign, value = change.partition("=")
+    for place, value in terminal.assignments(changes).items():
         name, _, key = place.partition(".")
-        if not sign:
-            raise click.UsageError(f"{change} needs a value: {change}=VALUE")
         wanted.setdefault(name, {})[key] = value
     with _refusals(), operational.writing(home.engine) as session:
         operational.alone(session, "settings")

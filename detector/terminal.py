@@ -114,6 +114,22 @@ def progress() -> Iterator[Bar]:
         yield Bar(drawn)
 
 
+def assignments(given: Iterable[str], option: str = "") -> dict[str, str]:
+    """`name=value` arguments by their names; `option` stands before each of them.
+
+    Raises click.UsageError for one without a value, or named twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise click.UsageError(f"{option}{pair} needs a value: {option}{pair}=VALUE")
+        if name in found:
+            raise click.UsageError(f"{option}{name} is given twice")
+        found[name] = value
+    return found
+
+
 def plain(text: str) -> str:
     """The text without what steers a terminal or turns its letters round: a record's name, or a model, must not."""
     return _STEERING.sub("?", text)

@@ -14,7 +14,7 @@ from detector import trial_report as told
 from detector.parameters import settle
 from detector.past import MOST, Span
 from detector.replay import Contender, Limits
-from detector.rule_commands import Opened, author, contender_of, pairs, rules
+from detector.rule_commands import Opened, author, contender_of, rules
 from detector.rules import Rule
 from detector.terminal import INSTANT, JSON
 from store import operational
@@ -91,7 +91,7 @@ def dry_run(
 
     At each instant of its schedule from --from to --to, or at the one instant --to. Ctrl-C says what was found so far.
     """
-    chosen = contender_of(home, rule, pairs(params, "--set"))
+    chosen = contender_of(home, rule, terminal.assignments(params, "--set "))
     running = next((each for each in home.catalogue[0] if each.name == chosen.rule.name), None)
     stretch = Span(end or home.clock(), start, step_of(step), most)
     answer = backtested(home, chosen, stretch, seconds, running, "the live version")

@@ -14,7 +14,7 @@ from detector import trial_report as told
 from detector.detail import instant
 from detector.past import Span
 from detector.replay import Contender
-from detector.rule_commands import Opened, author, pairs, placed, rules, single, sound, text_of, version_of
+from detector.rule_commands import Opened, author, placed, rules, single, sound, text_of, version_of
 from detector.rules import Rule
 from detector.terminal import INSTANT, JSON
 from detector.trial_commands import backtested, span_options, step_of
@@ -223,7 +223,7 @@ def set_rule(
         wanted = overrides.Change(
             severity or (before.severity if before else None),
             schedule or (before.schedule if before else None),
-            {**((before.params or {}) if before else {}), **pairs(params, "--param")},
+            {**((before.params or {}) if before else {}), **terminal.assignments(params, "--param ")},
             off if off is not None else bool(before and before.state == "paused"),
             until or (before.paused_until if before else None),
         )

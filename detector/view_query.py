@@ -5,13 +5,13 @@ The address of the inbox, the API, the command line and every saved view spell i
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from detector.due import HOURS
 from detector.inbox_filter import BadFilter, Filter
+from detector.near import meant
 
 SEVERAL: Mapping[str, str] = {
     "sev": "severity", "cat": "category", "rule": "rule", "integ": "integration", "who": "assignee", "code": "code",
@@ -35,15 +35,10 @@ def kept(query: str) -> str:
     fields: dict[str, Any] = {}
     for word, value in pairs:
         if word not in (*SEVERAL, *SINGLE):
-            raise BadFilter(f"there is no filter {word[:40]!r}; {_meant(word, (*SEVERAL, *SINGLE))}")
+            raise BadFilter(f"there is no filter {word[:40]!r}; {meant(word, (*SEVERAL, *SINGLE), 0.5)}")
         if word == "sev" and value not in HOURS:
-            raise BadFilter(f"sev cannot be {value[:40]!r}; {_meant(value, HOURS)}")
+            raise BadFilter(f"sev cannot be {value[:40]!r}; {meant(value, HOURS, 0.5)}")
         if word in SINGLE:
             fields[word] = value
     Filter(**fields)  # says what a view, status, sort or group may be
     return urlencode(pairs)
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    found = [each for each in known if word.startswith(each)] or difflib.get_close_matches(word, list(known), 1, 0.5)
-    return f"did you mean {found[0]}?" if found else f"use one of {', '.join(known)}"

@@ -38,12 +38,7 @@ class Opened(Protocol):
 @click.pass_obj
 def wishes_command(home: Opened, who: str, changes: tuple[str, ...], test: str | None, as_json: bool) -> None:
     """How a person is told of what asks for them: `wishes Ana mentioned.mail=once quiet_from=20:00 quiet_to=07:00`."""
-    given: dict[str, str] = {}
-    for change in changes:
-        name, sign, value = change.partition("=")
-        if not sign:
-            raise click.UsageError(f"{change} needs a value: {change}=VALUE")
-        given[name] = value
+    given = terminal.assignments(changes)
     if test and test not in home.way_names:
         raise JobFailed(f"no {test} is configured; notify in config.yaml names it")
     try:

@@ -6,7 +6,6 @@ did not ask for it. Kept as one row of `operator_settings` per person.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from detector.near import meant
 from detector.operator_settings import zones
 from store import audit
 from store.team_tables import OperatorSetting
@@ -110,7 +110,7 @@ def fields(wishes: Wishes) -> dict[str, str]:
 def read(before: Wishes, given: Mapping[str, str]) -> Wishes:
     """The wishes with some fields as given, the others as before. Raises BadWishes with everything that is wrong."""
     known = fields(before)
-    problems = {name: _unknown(name, list(known)) for name in given if name not in known}
+    problems = {name: f"there is no setting {name[:60]!r}; {meant(name, known)}" for name in given if name not in known}
     wanted = {**known, **{name: text.strip() for name, text in given.items() if name in known}}
     when = {(kind, way): wanted[f"{kind}.{way}"] for kind in KINDS for way in WAYS}
     for (kind, way), word in when.items():
@@ -171,9 +171,3 @@ def _time(name: str, text: str, problems: dict[str, str]) -> time | None:
 
 def _clock(at: time | None) -> str:
     return "" if at is None else f"{at:%H:%M}"
-
-
-def _unknown(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name, names, 1)
-    instead = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-    return f"there is no setting {name[:60]!r}; {instead}"

@@ -22,6 +22,7 @@ from web.access import caller
 from web.console import console, now
 from web.pages import done, refused, show
 from web.rates import limiter
+from web.words import sentence
 
 pages = Blueprint("account", __name__)
 
@@ -176,4 +177,4 @@ def _check_password(me: Person) -> None:
 
 def _refused(reason: Exception) -> Response:
     text = str(reason)
-    return refused(f"{text[:1].upper()}{text[1:]}.", to=HERE)
+    return refused(sentence(text), to=HERE)

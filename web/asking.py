@@ -19,6 +19,7 @@ from web.console import console, now
 from web.pages import done, refused
 from web.preferences import preferences
 from web.streams import as_it_comes
+from web.words import sentence
 
 pages = Blueprint("asking", __name__)
 
@@ -39,7 +40,7 @@ def ask(label: str) -> AnyResponse:
             made = exchanges.ask(session, number, question=question, actor=preferences().actor, now=now())
             exchanges.hand_over(session, made, now=now())
     except ValueError as error:
-        return refused(f"{str(error).capitalize()}.", to=to)
+        return refused(sentence(error), to=to)
     return done("Asked. The answer comes as it is checked.", to=to)
 
 

@@ -20,6 +20,7 @@ from store import operational
 from store.audit_tables import AuditEntry
 from web.console import console, now
 from web.pages import back, done, refused, show
+from web.words import sentence
 
 pages = Blueprint("audit", __name__)
 
@@ -56,7 +57,7 @@ def verify() -> AnyResponse:
     with operational.reading(console().engine) as session:
         found = chain.verify(session)
     if not found.whole:
-        return refused(f"{audit_log.told(found).capitalize()}.", to=back("/audit"))
+        return refused(sentence(audit_log.told(found)), to=back("/audit"))
     return done(f"The chain is whole: {found.rows:,} rows, the last hash is {found.head[:16]}…", to=back("/audit"))
 
 

@@ -14,6 +14,7 @@ from store.lake import LakeError
 from web.access import Denied
 from web.pages import show
 from web.problems import problem
+from web.words import sentence
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def _stale_form(error: CSRFError) -> Said:
 
 def _bad_filter(error: BadFilter) -> Said:
     text = str(error)
-    remedy = text[:1].upper() + text[1:] + "."
+    remedy = sentence(text)
     return _say(400, "This list cannot be shown", remedy)
 
 

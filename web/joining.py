@@ -16,6 +16,7 @@ from web.console import console, now
 from web.pages import show
 from web.rates import limiter
 from web.sign_in import browser, welcome
+from web.words import sentence
 
 pages = Blueprint("joining", __name__)
 
@@ -63,4 +64,4 @@ def _page(secret: str, invitation: Invitation, failure: str = "") -> tuple[str, 
 
 def _nothing(reason: NoInvitation) -> tuple[str, int]:
     text = str(reason)
-    return show("error.html", 404, title="This link leads nowhere", remedy=f"{text[:1].upper()}{text[1:]}.", guess="")
+    return show("error.html", 404, title="This link leads nowhere", remedy=sentence(text), guess="")

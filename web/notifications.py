@@ -16,6 +16,7 @@ from web import freshness
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("notifications", __name__)
 
@@ -79,7 +80,7 @@ def mute() -> Response:
             else:
                 mutes.unmute(session, who, kind, name, now=now())
     except BadMute as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to="/notifications")
+        return refused(sentence(bad), to="/notifications")
     told = (
         f"You hear nothing of it for {LENGTHS[days]}; remarks that name you still come."
         if days

@@ -29,6 +29,7 @@ from store.operational_tables import Job, Signal
 from web.console import console, now
 from web.pages import done, refused
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("repair", __name__)
 
@@ -199,7 +200,7 @@ def decide(action_id: int) -> Response:
                 told = f"{action.label} is proposed by {actor}; above the limit somebody else approves it."
     except Refused as refusal:
         text = str(refusal)
-        return refused(text[:1].upper() + text[1:] + ".")
+        return refused(sentence(text))
     except UnknownAction:
         abort(404)
     return done(told)
@@ -222,7 +223,7 @@ def ask_deed(action_id: int) -> Response:
             label = life.get(session, action_id).label
     except Refused as refusal:
         text = str(refusal)
-        return refused(text[:1].upper() + text[1:] + ".")
+        return refused(sentence(text))
     except UnknownAction:
         abort(404)
     return done(f"A worker is asked; what comes of {label} is shown here.")
@@ -246,7 +247,7 @@ def decide_many(label: str) -> Response:
             waits = [each for each in found.actions if each.status == "proposed"]
     except Refused as refusal:
         text = str(refusal)
-        return refused(text[:1].upper() + text[1:] + ".")
+        return refused(sentence(text))
     many = f"{len(found.actions)} actions"
     if waits:
         return done(f"{many} are proposed by {actor}; their sum is above the limit, so somebody else approves them.")

@@ -16,6 +16,7 @@ from web import agreed
 from web.console import console, now
 from web.moments import duration
 from web.pages import show
+from web.words import sentence
 
 pages = Blueprint("scores", __name__)
 
@@ -30,7 +31,7 @@ MEANINGS = {
     "after_issue": "The wrong invoice had gone out already.",
     "before_billing": "It was on no invoice yet.",
     "missed": "Somebody else found it first; labelled by trueup scoreboard miss.",
-    **{name: f"{said[:1].upper()}{said[1:]}." for name, said in MONEY_OF.items()},
+    **{name: sentence(said) for name, said in MONEY_OF.items()},
     "time_to_detect": "From the end of the first wrong period until it was seen.",
     "time_to_resolve": "From when it was seen until people resolved it.",
 }

@@ -23,6 +23,7 @@ from store.team_tables import OperatorSetting
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("settings", __name__)
 
@@ -76,7 +77,7 @@ def save() -> tuple[str, int] | Response:
                 session, wanted, seen=request.form.get("seen", ""), actor=preferences().actor, now=now(), reason=reason
             )
     except BadSettings as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to=HERE)
+        return refused(sentence(bad), to=HERE)
     except ChangedMeanwhile as meanwhile:
         return show("conflict.html", 409, message=str(meanwhile), back=HERE)
     return done("1 setting is kept." if len(found) == 1 else f"{len(found)} settings are kept.", to=HERE)

@@ -19,6 +19,7 @@ from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
 from web.tabs import counted
+from web.words import sentence
 
 pages = Blueprint("team", __name__)
 
@@ -103,7 +104,7 @@ def _do(deed: Callable[[Session], tuple[str, str | None]]) -> Response:
         with operational.writing(console().engine) as session:
             text, change = deed(session)
     except (BadTeam, UnknownSignal) as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to="/team")
+        return refused(sentence(bad), to="/team")
     return done(text, change, to="/team")
 
 

@@ -21,7 +21,7 @@ from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused, show
 from web.preferences import preferences
-from web.words import words
+from web.words import sentence, words
 
 pages = Blueprint("triage", __name__)
 
@@ -54,7 +54,7 @@ def act() -> Response | tuple[str, int]:
     except triage.ChangedMeanwhile as meanwhile:
         return show("conflict.html", 409, message=str(meanwhile), back=back())
     except (triage.IllegalTransition, triage.UnknownSignal, Incomplete) as refusal:
-        return refused(_sentence(str(refusal)))
+        return refused(sentence(str(refusal)))
     return done(text, change.id)
 
 
@@ -65,7 +65,7 @@ def undo(change: str) -> Response:
         with operational.writing(console().engine) as session:
             count = len(take_back(session, change).events)
     except (triage.IllegalTransition, LookupError) as refusal:
-        return refused(_sentence(str(refusal)))
+        return refused(sentence(str(refusal)))
     return done("Undone." if count == 1 else f"Undone for {count} signals.")
 
 
@@ -221,8 +221,4 @@ def _told(change: Change, form: Mapping[str, str]) -> str:
     told = deeds.get(last.kind, f"{which}: {words((last.after or {}).get('status'))}")
     if change.refused:
         told += f"; {len(change.refused):,} left as they were ({change.refused[0].reason})"
-    return _sentence(told)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return sentence(told)

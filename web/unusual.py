@@ -23,6 +23,7 @@ from web.charts import Bar, Chart, axis, percent
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("unusual", __name__)
 
@@ -80,7 +81,7 @@ def _kept(where: str, deed: Callable[[Session, Mapping[str, Any]], AnnouncedDays
         with operational.writing(console().engine) as session:
             name = deed(session, {"actor": preferences().actor, "now": now()}).name
     except BadDays as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.", to=HERE)
+        return refused(sentence(bad), to=HERE)
     return done(f"{name} {where} the calendar.", to=HERE)
 
 

@@ -15,6 +15,7 @@ from web.access import caller, is_open
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("users", __name__)
 
@@ -152,4 +153,4 @@ def _person(session: Session, number: int) -> Person:
 
 def _refused(reason: Exception, to: str) -> Response:
     text = str(reason)
-    return refused(f"{text[:1].upper()}{text[1:]}.", to=to)
+    return refused(sentence(text), to=to)

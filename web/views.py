@@ -16,6 +16,7 @@ from web.access import require
 from web.console import console, now
 from web.pages import back, done, refused
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("views", __name__)
 
@@ -39,7 +40,7 @@ def save() -> Response:
                 now=now(),
             )
     except BadView as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")
+        return refused(sentence(bad))
     return done(f"Saved as {view.name}{', for the team' if view.shared else ''}.")
 
 
@@ -53,5 +54,5 @@ def remove(number: int) -> Response:
                 require(Permission.ACT, "A view for the team is everybody's.")
             view = views.remove(session, number, who=preferences().who, now=now())
     except BadView as bad:
-        return refused(f"{str(bad)[:1].upper()}{str(bad)[1:]}.")
+        return refused(sentence(bad))
     return done(f"The view {view.name} is removed.")

@@ -15,6 +15,7 @@ from store import operational
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
+from web.words import sentence
 
 pages = Blueprint("wishes", __name__)
 
@@ -55,7 +56,7 @@ def test() -> Response:
         with operational.writing(console().engine) as session:
             telling.test(session, who, way, now=now())
     except TooSoon as soon:
-        return refused(f"{str(soon)[:1].upper()}{str(soon)[1:]}.", to=HERE)
+        return refused(sentence(soon), to=HERE)
     return done("A test is on its way; what came of it will stand here.", to=HERE)
 
 

@@ -33,6 +33,12 @@ class HasMoney(Protocol):
     exposure: Decimal
 
 
+def sentence(told: object) -> str:
+    """What an error or a remark says, as a sentence of a page: a capital first, a full stop last."""
+    text = str(told)
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
 def words(value: str | None) -> str:
     """`in_progress` as people say it: `In progress`."""
     if not value:

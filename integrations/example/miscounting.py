@@ -32,6 +32,7 @@ def miscounted(company: Company, rng: np.random.Generator, code: str, note: str,
         return _spoil(company, code, note, lines_of_price(company, price, company.as_of - _SINCE), place, miscount)
 
     def on_customer(company: Company, customer: Customer, place: int, rng: np.random.Generator) -> Fault | None:
+        """Spoil a line of the first of the customer's items that are summed."""
         if company.told.get(customer.customer_id) not in {None, "second_product", "retry_succeeded"}:
             return None
         for item in summed_items(company, customer):

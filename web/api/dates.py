@@ -22,6 +22,7 @@ from web.api.queries import one_of
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
+from web.words import sentence
 
 Kind = Annotated[str, one_of(usage_calendar.KINDS)]
 Id = Annotated[str, Field(min_length=1, max_length=100)]
@@ -102,4 +103,4 @@ def _refusals(status: int) -> Iterator[None]:
     try:
         yield
     except BadDays as bad:
-        raise Refused(status, "Not in the calendar", f"{str(bad)[:1].upper()}{str(bad)[1:]}.") from None
+        raise Refused(status, "Not in the calendar", sentence(bad)) from None

@@ -25,6 +25,7 @@ from web.api.queries import one_of
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
+from web.words import sentence
 
 RoleName = Annotated[str, one_of(ROLES)]
 Scope = Annotated[str, one_of(Permission)]
@@ -318,7 +319,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except ValueError as reason:
-        raise Refused(409, "It cannot be", f"{str(reason)[:1].upper()}{str(reason)[1:]}.") from None
+        raise Refused(409, "It cannot be", sentence(reason)) from None
 
 
 def _person(session: Session, number: int) -> Person:

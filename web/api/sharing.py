@@ -25,6 +25,7 @@ from web.api.queries import CSV
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
+from web.words import sentence
 
 Seconds = Annotated[int | None, Field(description="A median in seconds; null where nothing was measured.")]
 REFUSED = {409: "It cannot be done; the detail says why."}
@@ -258,7 +259,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except views.BadView as reason:
-        raise Refused(409, "It cannot be done", f"{str(reason)[:1].upper()}{str(reason)[1:]}.") from None
+        raise Refused(409, "It cannot be done", sentence(reason)) from None
 
 
 def _seconds(span: timedelta | None) -> int | None:

@@ -24,6 +24,7 @@ from web.api.queries import one_of
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
+from web.words import sentence
 
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 REFUSED = {409: "It cannot be done; the detail says why."}
@@ -191,7 +192,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (BadTeam, UnknownSignal) as reason:
-        raise Refused(409, "It cannot be done", f"{str(reason)[:1].upper()}{str(reason)[1:]}.") from None
+        raise Refused(409, "It cannot be done", sentence(reason)) from None
 
 
 def _utc(at: datetime | None) -> datetime | None:

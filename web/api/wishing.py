@@ -20,6 +20,7 @@ from web.api.operations import Operation, body, operation
 from web.console import console, now
 from web.preferences import preferences
 from web.problems import Refused, answer
+from web.words import sentence
 
 OURS = "Wishes are somebody's; ask with the token of an account."
 
@@ -102,7 +103,7 @@ def test_way() -> Response:
             telling.test(session, who, wanted.way, now=now())
             return _told(session, 202)
     except TooSoon as soon:
-        raise Refused(409, "Too soon", f"{str(soon)[:1].upper()}{str(soon)[1:]}.") from None
+        raise Refused(409, "Too soon", sentence(soon)) from None
 
 
 def _somebody() -> str:

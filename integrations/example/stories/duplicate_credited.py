@@ -21,6 +21,7 @@ def plant(company: Company, rng: np.random.Generator) -> Sequence[Lookalike]:
     """Bill a usage line of an older invoice twice to a customer or two without tax, and credit the second."""
 
     def lines(customer: Customer) -> list[Line]:
+        """The usage lines of the customer's older invoices; none where there is tax."""
         if company.habits[customer.customer_id].tax_rate:
             return []
         old = [i for i in company.invoices_of(customer.customer_id) if age(company, i) > timedelta(days=20)]
