@@ -63,6 +63,20 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
         ways=home.way_names,
     )
     ready = Ready(home.warehouse, home.setting.allowed)
+    loop = schedule.loop(_jobs(home, ready, receiving))
+    loop.start()
+    try:
+        serve_forever(app, web.host, web.port if port is None else port, on_ready)
+    except AddressTaken as error:
+        raise JobFailed(str(error)) from None
+    finally:
+        loop.shutdown(wait=False)
+        home.warehouse.near.close()
+        ready.close()
+
+
+def _jobs(home: Home, ready: Ready, receiving: Mapping[str, Receiving]) -> dict[str, tuple[float, Callable[[], None]]]:
+    """What is done beside answering: by name, after how many seconds again and again."""
     background = _background(home, ready)
     jobs: dict[str, tuple[float, Callable[[], None]]] = {
         "worker": (1, background.work),
@@ -89,16 +103,7 @@ def serve(home: Home, port: int | None, on_ready: Callable[[str], None]) -> None
             jobs["gate"] = (GATE_SECONDS, lambda: _hold(home))
         jobs["schedule"] = (home.config.schedule.tick_seconds, background.beat)
         jobs["lessons"] = (LESSON_SECONDS, lambda: _teach(home))
-    loop = schedule.loop(jobs)
-    loop.start()
-    try:
-        serve_forever(app, web.host, web.port if port is None else port, on_ready)
-    except AddressTaken as error:
-        raise JobFailed(str(error)) from None
-    finally:
-        loop.shutdown(wait=False)
-        home.warehouse.near.close()
-        ready.close()
+    return jobs
 
 
 def announce(home: Home, url: str) -> None:
