@@ -249,7 +249,8 @@ def report_command(home: Opened, period: str | None, as_csv: bool, as_json: bool
     terminal.show(table)
     terminal.echo(f"{count(found.found, 'signal')} found, {found.closed:,} closed in {name}")
     ages = ", ".join(f"{age.open:,} {age.title}" for age in work.ages if age.open)
-    terminal.echo(f"open now: {work.open:,}{f' ({ages})' if ages else ''}; about {work.expected:,} in four weeks")
+    ahead = "" if work.expected is None else f"; about {work.expected:,} in four weeks"
+    terminal.echo(f"open now: {work.open:,}{f' ({ages})' if ages else ''}{ahead}")
 
 
 def _report_json(name: str, found: manager_report.Report) -> dict[str, Any]:

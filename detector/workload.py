@@ -34,6 +34,7 @@ class Workload:
     ages: tuple[Age, ...]
     found: int
     closed: int
+    is_known: bool  # whether there were four weeks to go by
 
     @property
     def open(self) -> int:
@@ -41,9 +42,9 @@ class Workload:
         return sum(age.open for age in self.ages)
 
     @property
-    def expected(self) -> int:
-        """How many would be open after four more weeks like these; never below nothing."""
-        return max(self.open + self.found - self.closed, 0)
+    def expected(self) -> int | None:
+        """How many would be open after four more weeks like these, never below nothing; None before the first four."""
+        return max(self.open + self.found - self.closed, 0) if self.is_known else None
 
 
 def workload(session: Session, now: datetime) -> Workload:
@@ -56,10 +57,12 @@ def workload(session: Session, now: datetime) -> Workload:
         columns.append(func.count().filter(*within))
         newer = bound
     counts = session.execute(select(*columns).select_from(Signal).where(is_open)).one()
-    found = session.scalar(select(func.count()).where(Signal.is_open.in_((True, False)), first > now - WEEKS)) or 0
+    every = Signal.is_open.in_((True, False))
+    older = select(Signal.id).where(every, first <= now - WEEKS).exists()
+    found, is_known = session.execute(select(func.count(), older).where(every, first > now - WEEKS)).one()
     gone = session.scalar(select(func.count()).where(Signal.is_open.is_(False), Signal.status_at > now - WEEKS)) or 0
     ages = tuple(Age(title, count) for (_, title), count in zip(bounds, counts, strict=True))
-    return Workload(ages, found, gone)
+    return Workload(ages, found, gone, bool(is_known))
 
 
 def workload_json(found: Workload) -> dict[str, Any]:

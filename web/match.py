@@ -171,7 +171,7 @@ def _units(left: Decimal | None, right: Decimal | None, unit: str) -> Link:
         return Link(Joint.UNKNOWN)
     tolerance = max(Decimal(1), abs(left) / 1000)
     if abs(right - left) <= tolerance:
-        return Link(Joint.EQUAL, "same")
+        return Link(Joint.EQUAL, "same" if left == right else "about the same")
     return Link(Joint.PARTED, gap(left - right, unit))
 
 
@@ -181,5 +181,5 @@ def _amounts(billed: Decimal | None, expected: Decimal | None, currency: str | N
     apart = expected - (billed or Decimal(0))
     least = minor_unit(currency) if currency in MINOR_DIGITS and currency else Decimal(0)
     if abs(apart) <= max(least, abs(expected) / 10_000):
-        return Link(Joint.EQUAL, "same")
+        return Link(Joint.EQUAL, "about the same" if apart else "same")
     return Link(Joint.PARTED, gap(apart, currency))

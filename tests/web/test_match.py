@@ -43,6 +43,11 @@ def test_differences_within_tolerance_are_none() -> None:
     assert joints(billed="50.02")[0][2] == "parted"
 
 
+def test_what_is_within_tolerance_is_not_called_the_same() -> None:
+    found = match(numbers({**AGREE, "recorded": "1001", "billed_quantity": "1001"}, "USD", "calls"), "pricing")
+    assert [link.text for link in found.links] == ["about the same", "same", "same"]
+
+
 def test_a_difference_says_how_much_and_which_way() -> None:
     found = match(numbers({**AGREE, "billed": "80.00", "recorded": "900"}, "USD", "calls"), "pricing")
     assert found.links[0].text.striptags() == "100 too little"  # type: ignore[attr-defined]

@@ -3,9 +3,12 @@
 import csv
 import io
 import re
+from datetime import timedelta
 
 from flask.testing import FlaskClient
 
+from store import operational
+from store.operational_tables import Signal
 from tests.web.company import Home
 from tests.web.reading import Page, act, get, text
 
@@ -37,7 +40,7 @@ def test_absence_and_rules_are_kept_and_mistakes_are_told(client: FlaskClient) -
         assert action in audited, "whatever is agreed on can be traced"
 
 
-def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -> None:
+def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient, home: Home) -> None:
     act(client, "/signals/act", deed="dismiss", id="1", reason="immaterial")
     html = get(client, "/reports/manager?period=2026-11")
     assert Page(html).problems == []
@@ -49,7 +52,11 @@ def test_the_report_leads_from_each_number_to_its_signals(client: FlaskClient) -
     assert re.search(r"Closed in time .* (Critical|High|Medium|Low) [\d,]+ 1 0 100%", text(html))
     work = re.search(r"All that are open ([\d,]+) In the last four weeks (\d+) were found and 1 closed", text(html))
     assert work
-    assert f"about {int(work[1]) + int(work[2]) - 1} would be open: an estimate" in text(html)
+    assert "can be told once there were four" in text(html)
+    with operational.writing(home.engine()) as session:
+        session.get_one(Signal, 1).first_seen -= timedelta(days=90)
+    later = text(get(client, "/reports/manager?period=2026-11"))
+    assert f"about {int(work[1]) + int(work[2]) - 1 - 1} would be open: an estimate" in later
     behind = get(client, "/reports/manager?period=2026-11&show=written_off")
     assert 'href="/signals/SIG-1"' in behind
     rows = list(csv.reader(io.StringIO(client.get("/reports/manager.csv?period=2026-11").get_data(as_text=True))))

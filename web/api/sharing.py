@@ -114,13 +114,14 @@ class InTime(Answer):
 
 
 class OpenNow(Answer):
-    """The open signals as they are now, by age; what four weeks brought and took; `expected` after four more."""
+    """The open signals as they are now, by age; what four weeks brought and took; `expected` after four more, null
+    before the first four."""
 
     ages: dict[str, int]
     open: int
     found: int
     closed: int
-    expected: int
+    expected: int | None
 
 
 class Report(Answer):
