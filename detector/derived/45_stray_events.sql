@@ -21,12 +21,12 @@
 CREATE OR REPLACE TEMP TABLE stray_events AS
 WITH owners AS (
     SELECT o.* FROM subject_owners AS o SEMI JOIN customers AS c ON c.customer_id = o.customer_id
-), stray AS (
+), stray AS MATERIALIZED (
     SELECT e.*, TRY(json_extract_string(e.properties, '$.customer_id')) AS said
     FROM usage_events AS e
+    LEFT JOIN owners AS o ON o.subject = e.subject AND o.valid_from <= e.time AND e.time < o.valid_to
     WHERE e.status IN ('accepted', 'rejected') AND e.event_type IN (SELECT event_type FROM meters)
-        AND NOT EXISTS (
-            SELECT 1 FROM owners AS o WHERE o.subject = e.subject AND o.valid_from <= e.time AND e.time < o.valid_to)
+        AND o.subject IS NULL -- NOT EXISTS is six times as slow with a range in it
 ), known AS (
     SELECT DISTINCT subject, customer_id, regexp_replace(lower(subject), '[^a-z0-9]', '', 'g') AS letters,
         regexp_replace(subject, '[^0-9]', '', 'g') AS digits, len(subject) AS size

@@ -27,7 +27,7 @@
 -- and rises on days of an announced event, are left out.
 CREATE OR REPLACE TEMP TABLE unusual_hours AS
 WITH parts AS (
-    SELECT t.integration, t.customer_id, t.meter_id, s.item_no, date_trunc('hour', e.time) AS hour, mode(e.source) AS source,
+    SELECT t.integration, t.customer_id, t.meter_id, s.item_no, date_trunc('hour', e.time) AS hour, max_by(e.source, (e.value, e.source)) AS source,
         CAST(CASE any_value(t.aggregation) WHEN 'count' THEN count(*) ELSE coalesce(sum(e.value), 0) END AS DECIMAL(38, 9)) AS quantity,
         count(*) AS events, quantile_cont(epoch(e.received_at - e.time), 0.95) AS delay
     FROM usage_events AS e
@@ -56,7 +56,13 @@ WITH parts AS (
     JOIN clocks AS c ON c.source = h.source
     WHERE h.hours >= 48 AND h.first <= as_of() - INTERVAL 14 DAY
 ), silent AS (
-    SELECT * FROM series WHERE judged - last > INTERVAL 3 HOUR
+    SELECT s.* -- at least three hours have passed that can be due, which had usage a week before
+    FROM series AS s
+    JOIN hours AS h ON h.integration = s.integration AND h.customer_id = s.customer_id AND h.meter_id = s.meter_id
+        AND s.last < h.hour + INTERVAL 7 DAY AND h.hour + INTERVAL 7 DAY < s.judged
+    WHERE s.judged - s.last > INTERVAL 3 HOUR
+    GROUP BY ALL
+    HAVING count(*) >= 3
 ), grid AS (
     SELECT s.integration, s.customer_id, s.meter_id, s.first, s.last, g.hour, h.quantity
     FROM (SELECT *, unnest(generate_series(first, judged - INTERVAL 1 HOUR, INTERVAL 1 HOUR)) AS hour FROM silent) AS g
