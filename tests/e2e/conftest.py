@@ -55,8 +55,10 @@ class Served:
         self.worker.start()
 
     def _work(self) -> None:
+        engine = self.home.engine()
         while not self.over.wait(0.3):
-            self.home.try_out()
+            self.home.try_out(engine)
+        engine.dispose()
 
     def stop(self) -> None:
         """Ends the worker and the server."""

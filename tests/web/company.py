@@ -81,9 +81,9 @@ class Home:
             approvals=approvals,
         )
 
-    def try_out(self) -> None:
+    def try_out(self, engine: Engine | None = None) -> None:
         """What a worker does: every dry run and calibration that a page asked for."""
-        engine = self.engine()
+        engine = engine or self.engine()
         setting = cycle.Setting(self.warehouse, engine, lambda: NOW, "tests", Policy(rates=RATES))
         while trials.work(setting, live(engine)):
             pass
