@@ -17,7 +17,7 @@ from detector.terminal import JobFailed
 from home import Home, secret_of, sync
 from integrations.capabilities import Receiving
 from integrations.catalogue import find as integration_of
-from people import invitations, telling
+from people import invitations, posting, telling
 from people.oidc import Provider
 from people.telling import Way
 from remediation import gate, holds
@@ -93,6 +93,7 @@ def _jobs(home: Home, ready: Ready, receiving: Mapping[str, Receiving]) -> dict[
         jobs["forget"] = (FORGET_SECONDS, partial(_forget, home))
     if ways := home.ways:
         jobs["tell"] = (TELL_SECONDS, partial(_tell, home, ways))
+        jobs["exports"] = (TELL_SECONDS, partial(_post, home, ways.get("mail")))
     if home.model is not None:
         jobs["advisor"] = (1, partial(repairs.talk, home.remedy, home.model))
     if home.config.schedule.enabled:
@@ -126,6 +127,13 @@ def _tell(home: Home, ways: Mapping[str, Way]) -> None:
     with operational.writing(home.engine) as session:
         telling.gather(session, home.clock())
     telling.send(home.engine, ways, home.config.notify.address or home.address, home.clock)
+
+
+def _post(home: Home, mail: Way | None) -> None:
+    """Send by mail what people have scheduled."""
+    with operational.writing(home.engine) as session:
+        posting.gather(session, home.clock())
+    posting.send(home.engine, mail, home.config.notify.address or home.address, home.clock)
 
 
 def _teach(home: Home) -> None:

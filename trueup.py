@@ -48,6 +48,7 @@ ELSEWHERE = {
     "views": "detector.team_commands:views_group",
     "notifications": "detector.team_commands:notifications",
     "wishes": "people.wish_commands:wishes_command",
+    "exports": "people.export_commands:exports_group",
     "report": "detector.team_commands:report_command",
     "jobs": "detector.book_commands:jobs",
     "record": "detector.book_commands:record",

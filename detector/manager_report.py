@@ -60,8 +60,11 @@ class Report:
     in_time: tuple[InTime, ...]
 
 
-COLUMNS = ("what", "currency", "exact or right", "estimate or wrong", "signals")
+COLUMNS = ("what", "currency", "exact or right", "estimate or wrong", "signals", "meaning")
 """Of the report as a sheet."""
+
+PRECISION = "of the signals closed as resolved or as a false positive, how many were right, and how many were not"
+IN_TIME = "how many were closed within {} hours of when they were first seen, and how many later"
 
 
 def span(name: str, zone: tzinfo = UTC, year_begins: int = 1) -> tuple[datetime, datetime]:
@@ -77,13 +80,15 @@ def span(name: str, zone: tzinfo = UTC, year_begins: int = 1) -> tuple[datetime,
 
 
 def rows(found: Report) -> Iterator[tuple[Any, ...]]:
-    """The numbers of a report, a row each, under COLUMNS."""
+    """The numbers of a report, a row each, under COLUMNS, with what each means."""
     for each in found.sums:
-        yield each.kind, each.currency, each.exact, each.estimate, each.signals
+        yield each.kind, each.currency, each.exact, each.estimate, each.signals, KINDS[each.kind]
     for judged in found.precision:
-        yield f"precision of {judged.rule}", "", judged.right, judged.wrong, judged.right + judged.wrong
+        both = judged.right + judged.wrong
+        yield f"precision of {judged.rule}", "", judged.right, judged.wrong, both, PRECISION
     for own in found.in_time:
-        yield f"in time or late, {own.severity}", "", own.kept, own.late, own.kept + own.late
+        meaning = IN_TIME.format(own.hours)
+        yield f"in time or late, {own.severity}", "", own.kept, own.late, own.kept + own.late, meaning
 
 
 def report(session: Session, start: datetime, end: datetime) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -136,6 +137,15 @@ def csv_rows(signals: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
         head = [signal[name] for name in CSV_COLUMNS]
         for money in signal["impact"] or [dict.fromkeys(CSV_MONEY)]:
             yield [*head, *(money[name] for name in CSV_MONEY), len(signal["entities"])]
+
+
+def json_rows(signals: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The signals as one JSON list, a line each, as they come."""
+    before = "["
+    for signal in signals:
+        yield f"{before}\n{json.dumps(signal, ensure_ascii=False)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def run_line(result: RunResult) -> str:

@@ -243,9 +243,9 @@ def report_command(home: Opened, period: str | None, as_csv: bool, as_json: bool
     if as_json:
         terminal.answer({**_report_json(name, found), "open_now": workload_json(work)})
         return
-    table = terminal.columns(*manager_report.COLUMNS)
+    table = terminal.columns(*manager_report.COLUMNS[:-1])
     for row in rows:
-        table.add_row(*(sheets.cell(value) for value in row))
+        table.add_row(*(sheets.cell(value) for value in row[:-1]))
     terminal.show(table)
     terminal.echo(f"{count(found.found, 'signal')} found, {found.closed:,} closed in {name}")
     ages = ", ".join(f"{age.open:,} {age.title}" for age in work.ages if age.open)

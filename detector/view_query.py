@@ -5,7 +5,7 @@ The address of the inbox, the API, the command line and every saved view spell i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +19,9 @@ SEVERAL: Mapping[str, str] = {
 """Words that may stand several times, each with the filter's field."""
 
 SINGLE = ("view", "status", "cause", "customer", "bill_run", "entity", "q", "sort", "group")
+
+LONGEST, MOST = 200, 20
+"""Letters of a value, and values of one word, that are read."""
 
 PLACES = ("after", "limit")
 """What of a query says where somebody is in a list, and not which list it is."""
@@ -42,3 +45,26 @@ def kept(query: str) -> str:
             fields[word] = value
     Filter(**fields)  # says what a view, status, sort or group may be
     return urlencode(pairs)
+
+
+def read(pairs: Iterable[tuple[str, str]], me: str) -> Filter:
+    """The filter that the words and values of a query spell for a person; words that no list knows are left out.
+
+    Raises BadFilter for a view, status, sort or group that does not exist.
+    """
+    values: dict[str, Any] = {}
+    several: dict[str, dict[str, None]] = {field: {} for field in SEVERAL.values()}
+    for word, value in pairs:
+        if word in SEVERAL:
+            several[SEVERAL[word]][value[:LONGEST]] = None
+        elif word in SINGLE and value:
+            values.setdefault(word, value[:LONGEST])
+        elif word == "after":
+            values.setdefault(word, value)
+    values |= {field: tuple(given)[:MOST] for field, given in several.items()}
+    return Filter(me=me, **values)
+
+
+def of_view(query: str, me: str) -> Filter:
+    """The filter of a saved view. Raises BadFilter once it asks for something that there is no more."""
+    return read(parse_qsl(query), me)

@@ -20,6 +20,15 @@ SECONDS = 20
 
 
 @dataclass(frozen=True)
+class Attached:
+    """A file of text that goes with a message; `type` is what follows `text/` or `application/`."""
+
+    name: str
+    type: Literal["csv", "json"]
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Mail:
     """A mail server, and in whose name it is asked. `security`: `starttls`, `tls` from the first byte, or `none`."""
 
@@ -30,12 +39,12 @@ class Mail:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
 
-    def send(self, to: str, subject: str, text: str, *, key: str, at: datetime) -> None:
+    def send(self, to: str, subject: str, text: str, *, key: str, at: datetime, file: Attached | None = None) -> None:
         """Hand one message over. `key` names it: sent twice, a mailbox may know it again.
 
         Raises SourceError: `permanent` where the server refuses the address, the sender or the password.
         """
-        message = self._message(to, subject, text, key, at)
+        message = self._message(to, subject, text, key, at, file)
         try:
             with self._server() as server:
                 if self.user:
@@ -66,7 +75,7 @@ class Mail:
             server.starttls(context=trust)
         return server
 
-    def _message(self, to: str, subject: str, text: str, key: str, at: datetime) -> EmailMessage:
+    def _message(self, to: str, subject: str, text: str, key: str, at: datetime, file: Attached | None) -> EmailMessage:
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self.sender, to, " ".join(subject.split())
         message["Date"] = format_datetime(at)
@@ -74,6 +83,11 @@ class Mail:
         message["Message-ID"] = f"<{key}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer of somebody's absence comes back
         message.set_content(text)
+        if file is not None:
+            kind = "text" if file.type == "csv" else "application"
+            message.add_attachment(
+                file.body, maintype=kind, subtype=file.type, filename=file.name, params={"charset": "utf-8"}
+            )
         return message
 
 

@@ -21,7 +21,7 @@ from detector.cycle import Clock
 from detector.detail import amount
 from integrations.chat import Chat
 from integrations.http import SourceError
-from integrations.mail import Mail
+from integrations.mail import Attached, Mail
 from people import wishes
 from people.roles import Permission, permissions
 from people.wishes import WAYS, Wishes
@@ -54,6 +54,7 @@ class Message:
     subject: str
     text: str
     key: str
+    file: Attached | None = None
 
 
 class Way(Protocol):
@@ -70,7 +71,7 @@ def by_mail(mail: Mail) -> Way:
         if message.address is None:
             told = f"{message.to} has no account whose address could be written to; trueup people list shows who has"
             raise SourceError(told, permanent=True)
-        mail.send(message.address, message.subject, message.text, key=message.key, at=at)
+        mail.send(message.address, message.subject, message.text, key=message.key, at=at, file=message.file)
 
     return hand
 
@@ -83,6 +84,10 @@ def by_chat(chat: Chat) -> Way:
         chat.send(f"For {message.to}:\n\n{message.text}")
 
     return hand
+
+
+EXPORT = "export"
+"""The kind of what people/posting.py sends; it claims these by itself, each a message of its own."""
 
 
 class TooSoon(ValueError):  # noqa: N818 (named for what it is)
@@ -114,9 +119,9 @@ def send(engine: Engine, ways: Mapping[str, Way], base: str, clock: Clock) -> in
         with operational.reading(engine) as session:
             rows = session.scalars(select(Telling).where(Telling.id.in_(ids)).order_by(Telling.id)).all()
             message = _message(session, who, rows, base)
-        problem = _handed(ways.get(way), message, way, clock())
+        problem = handed(ways.get(way), message, way, clock())
         with operational.writing(engine) as session:
-            _note(session, ids, problem, clock())
+            note(session, ids, problem, clock())
         sent += problem is None
     return sent
 
@@ -235,7 +240,8 @@ def _claimed(engine: Engine, now: datetime) -> dict[tuple[str, str], list[int]]:
         operational.alone(session, "tellings")
         left = (Telling.status == "sending") & (Telling.lease_until <= now)
         waiting = or_((Telling.status == "waiting") & (Telling.due_at <= now), left)
-        query = select(Telling).where(waiting).order_by(Telling.person, Telling.way, Telling.id).limit(MOST)
+        query = select(Telling).where(waiting, Telling.kind != EXPORT).limit(MOST)
+        query = query.order_by(Telling.person, Telling.way, Telling.id)
         read: dict[str, int] = {}
         found: dict[tuple[str, str], list[int]] = {}
         for row in session.scalars(query).all():
@@ -266,7 +272,8 @@ def _message(session: Session, who: str, rows: Sequence[Telling], base: str) -> 
     )
 
 
-def _handed(way: Way | None, message: Message, name: str, at: datetime) -> SourceError | None:
+def handed(way: Way | None, message: Message, name: str, at: datetime) -> SourceError | None:
+    """Hand a message over; what came in the way, None where nothing did."""
     if way is None:
         return SourceError(f"no {name} is configured; notify in config.yaml names it", permanent=True)
     try:
@@ -276,7 +283,7 @@ def _handed(way: Way | None, message: Message, name: str, at: datetime) -> Sourc
     return None
 
 
-def _note(session: Session, ids: Sequence[int], problem: SourceError | None, now: datetime) -> None:
+def note(session: Session, ids: Sequence[int], problem: SourceError | None, now: datetime) -> None:
     """What came of it: sent, to be tried again, each time after twice as long, or failed for good."""
     for row in session.scalars(select(Telling).where(Telling.id.in_(ids))):
         row.lease_until, row.error = None, str(problem)[:500] if problem else None

@@ -22,7 +22,7 @@ class Telling(Table):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     person: Mapped[str]
     way: Mapped[str]  # mail | chat
-    kind: Mapped[str]  # assigned | mentioned | overdue | approval | source | test
+    kind: Mapped[str]  # assigned | mentioned | overdue | approval | source | test | export
     about: Mapped[str]  # what it is about, such as event:17, so that nobody is told twice
     line: Mapped[str]  # what is said
     link: Mapped[str]  # the page that shows it

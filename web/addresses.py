@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from werkzeug.datastructures import MultiDict
 
+from detector import view_query
 from detector.inbox import Filter
 from web.agreed import severity_word
 from web.words import words
@@ -35,7 +36,6 @@ SINGLE = {
     "group": "group",
     "after": "after",
 }
-LONGEST = 200
 
 PAGES = {
     "customer": "/customers/{}",
@@ -69,12 +69,7 @@ class Choice:
 
 def read(args: MultiDict[str, str], me: str) -> Filter:
     """The filter of an address. Raises BadFilter for a view, status, sort or group that does not exist."""
-    values: dict[str, Any] = {field: args[name][:LONGEST] for name, field in SINGLE.items() if args.get(name)}
-    values["after"] = args.get("after", "")
-    for name, (field, _) in FACETS.items():
-        values[field] = tuple(dict.fromkeys(value[:LONGEST] for value in args.getlist(name)))[:20]
-    values["code"] = tuple(args.getlist("code"))[:20]
-    return Filter(me=me, **values)
+    return view_query.read(args.items(multi=True), me)
 
 
 def address(wanted: Filter, **changes: Any) -> str:

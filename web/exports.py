@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -31,7 +30,7 @@ def sheet() -> Response:
 @pages.get("/signals.json")
 def document() -> Response:
     """Every signal with all its records, as `trueup signals --json` prints it."""
-    return _file("json", "application/json", _objects(_signals(console().engine, _wanted(), now())))
+    return _file("json", "application/json", report.json_rows(_signals(console().engine, _wanted(), now())))
 
 
 def _wanted() -> Filter:
@@ -42,14 +41,6 @@ def _signals(engine: Engine, wanted: Filter, at: datetime) -> Iterator[dict[str,
     """Read while the file is sent, when the request is over."""
     with operational.reading(engine) as session:
         yield from inbox.export(session, wanted, at)
-
-
-def _objects(signals: Iterator[dict[str, Any]]) -> Iterator[str]:
-    before = "["
-    for signal in signals:
-        yield f"{before}\n{json.dumps(signal, ensure_ascii=False)}"
-        before = ","
-    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def _file(kind: str, type: str, body: Iterator[str]) -> Response:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 
+from detector import view_query
 from detector.inbox import BadFilter, Filter
 from detector.inbox_filter import conditions
 from store.operational_tables import Signal
@@ -67,7 +66,7 @@ def counted(session: Session, wanted: Filter) -> int:
 def _filter(view: SavedView, me: str) -> Filter | None:
     """What a saved view asks for; None once it asks for something that there is no more."""
     try:
-        return addresses.read(MultiDict(parse_qsl(view.query)), me)
+        return view_query.of_view(view.query, me)
     except BadFilter:
         return None
 

@@ -16,7 +16,7 @@ from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
 from store.people_tables import Person
-from web import addresses, agreed, figures, freshness, meanings, moments
+from web import addresses, agreed, figures, freshness, meanings, moments, scheduling
 from web.console import console, now
 from web.data import written
 from web.icons import icon
@@ -92,6 +92,7 @@ def install(app: Flask) -> None:
         unfolded=unfolded,
         means=meanings.means,
         words_here=meanings.told,
+        schedules=scheduling.sheet,
     )
 
 

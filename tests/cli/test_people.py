@@ -97,3 +97,22 @@ def add_admin(trueup_in: Commands) -> None:
 def store(trueup_in: Commands) -> Engine:
     """The home's operational store."""
     return operational.open(f"sqlite:///{trueup_in.home / 'operational.sqlite'}")
+
+
+def test_what_is_sent_on_a_schedule_is_made_changed_and_ended(trueup_in: Commands) -> None:
+    add_admin(trueup_in)
+    view = trueup_in("views", "save", "mine", "sev=critical", "--as", "Ann").out.split()[0]
+    made = trueup_in("exports", "add", "Ann", "--view", view, "rhythm=monthly", "day=31", "timezone=Europe/Berlin")
+    assert made.out == "1 mine every month on day 31 at 08:00, Europe/Berlin\n"
+    assert "no mail is configured" in made.err
+    assert trueup_in("exports", "add", "Ann", "--report", "last_month").code == 0
+    assert "did you mean rhythm?" in trueup_in("exports", "set", "Ann", 1, "rythm=daily").err
+    assert trueup_in("exports", "set", "Ann", 1, "paused=yes").out.endswith("Europe/Berlin, paused\n")
+    assert trueup_in("exports", "set", "Ben", 1, "paused=no").lines == ["trueup: Ben has no scheduled export 1"]
+    told = trueup_in("exports", "--of", "Ann", "--json").json
+    assert [(each["name"], each["period"], each["paused"], each["last"]) for each in told] == [
+        ("mine", None, "yes", None), ("Manager's report", "last_month", "no", None)
+    ]  # fmt: skip
+    assert trueup_in("exports", "end", "Ann", 2).code == 0
+    assert len(trueup_in("exports", "--of", "Ann").out.splitlines()) == 1
+    assert trueup_in("exports", "add", "Ann").code == 2

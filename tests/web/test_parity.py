@@ -117,6 +117,8 @@ PARITY = (
          "notifications"),
     Verb("Say how one is told, try it", "wishes.shown wishes.save wishes.test", "wishes_of_caller set_wishes test_way",
          "wishes"),
+    Verb("Have a list or the report sent on a schedule, change it, end it", "scheduling.make scheduling.change",
+         "scheduled_exports schedule_export change_export end_export", "exports,exports add,exports set,exports end"),
     Verb("Read the manager's report", "manager_report.shown manager_report.sheet", "report", "report"),
     Verb("List people, show one", "users.listed users.shown", "people person", "people list"),
     Verb("Invite, withdraw an invitation", "users.invite users.withdraw",

@@ -144,7 +144,7 @@ on("keydown", (event) => {
   const field = target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
   if (key === "Enter" && target.tagName === "INPUT" && target.closest(".sheet")) { // also on a choice: the reason is chosen
     event.preventDefault();
-    one(".primary", target.closest(".sheet")).click();
+    one(".primary", target.closest(".scheduled form, .sheet")).click();
     return;
   }
   if (key === "Escape" && peek()?.matches(":popover-open")) { peek().hidePopover(); return; }

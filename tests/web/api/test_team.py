@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.web import connected
 from tests.web.api.conftest import Program
 from tests.web.api.contract import Asking, Contract
 from tests.web.company import Home
+from web.console import KEY
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,27 @@ def test_how_one_is_told_is_the_tokens_owners_own(manager: Asking, program: Prog
     refused = manager("PUT /notifications/wishes", {"wishes": {"mentoined.mail": "once"}}, 422)
     assert "did you mean mentioned.mail?" in refused["errors"][0]["message"]
     assert "notify in config.yaml" in manager("POST /notifications/test", {"way": "mail"}, 409)["detail"]
+
+
+def test_scheduled_exports_are_the_tokens_owners_own(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    analyst, manager = program.asking("analyst"), program.asking("manager")
+    manager("POST /exports", {"period": "last_month"}, 409)
+    monkeypatch.setitem(program.app.extensions, KEY, replace(program.app.extensions[KEY], ways=("mail",)))
+    view = manager("POST /views", {"name": "to be sent", "query": "sev=high"}, 201)
+    made = manager("POST /exports", {"view": view["id"], "rhythm": "friday", "at": "07:00"}, 201)
+    assert (made["name"], made["rhythm"], made["last"], made["timezone"]) == ("to be sent", "friday", None, "UTC")
+    assert manager(f"PUT /exports/{made['id']}", {"paused": True, "day": 3})["paused"]
+    assert [each["id"] for each in manager("GET /exports")["exports"]] == [made["id"]]
+    assert analyst("GET /exports")["exports"] == []
+    analyst(f"PUT /exports/{made['id']}", {"paused": False}, 404)
+    analyst(f"DELETE /exports/{made['id']}", None, 404)
+    assert "bulk" in analyst("POST /exports", {"period": "last_month"}, 409)["detail"]
+    analyst("POST /exports", {"view": view["id"]}, 422)
+    manager("POST /exports", {"view": view["id"], "period": "last_month"}, 422)
+    manager("POST /exports", {"period": "last_month", "format": "json"}, 422)
+    assert "Europe/Berlin" in manager("POST /exports", {"period": "last_month", "timezone": "Berlin"}, 422)["detail"]
+    manager.answer(f"DELETE /exports/{made['id']}", None, 204)
+    manager.answer(f"DELETE /views/{view['id']}", None, 204)
 
 
 def test_the_report_and_the_audit_are_for_managers(manager: Asking, program: Program) -> None:
