@@ -51,6 +51,8 @@ ELSEWHERE = {
     "exports": "people.export_commands:exports_group",
     "report": "detector.team_commands:report_command",
     "jobs": "detector.book_commands:jobs",
+    "notes": "detector.note_commands:notes_group",
+    "contacts": "detector.note_commands:contacts_group",
     "record": "detector.book_commands:record",
     "usage": "detector.book_commands:usage",
     "signal": "detector.commands:one_signal",

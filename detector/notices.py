@@ -1,7 +1,7 @@
 """What one person should know: what was given to them, where they are mentioned, what of theirs is overdue.
 
 Read off the signals' timelines, so that it cannot say anything else than they do; only how far somebody has read is
-kept. People are mentioned by `@` and their name in a remark.
+kept. People are mentioned by `@` and their name in a remark on a signal, or in a note on a customer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from detector.due import overdue
 from detector.inbox_filter import contains
+from store.customer_tables import CustomerNote
 from store.operational_tables import Signal, SignalEvent
 from store.team_tables import ReadMark
 
@@ -36,11 +37,19 @@ class Notice:
     is_read: bool
 
 
+@dataclass(frozen=True)
+class NoteNotice:
+    """A note on a customer that names the person, and whether it was read."""
+
+    note: CustomerNote
+    is_read: bool
+
+
 def notices(session: Session, who: str) -> list[Notice]:
     """What others gave to the person or said to them, the newest first. Nobody in particular has none."""
     if not who:
         return []
-    read = up_to(session, who)
+    read, _ = up_to(session, who)
     given = (SignalEvent.kind == _ASSIGN) & (SignalEvent.detail == who)
     named = (SignalEvent.kind == _COMMENT) & contains(func.lower(SignalEvent.detail), f"@{who.lower()}")
     found = [
@@ -57,6 +66,19 @@ def notices(session: Session, who: str) -> list[Notice]:
     return sorted(found, key=lambda notice: notice.event.id, reverse=True)
 
 
+def in_notes(session: Session, who: str) -> list[NoteNotice]:
+    """What others wrote about customers that names the person, the newest first."""
+    if not who:
+        return []
+    _, read = up_to(session, who)
+    named = contains(func.lower(CustomerNote.text), f"@{who.lower()}")
+    query = select(CustomerNote).where(named, CustomerNote.author != who, CustomerNote.removed_at.is_(None))
+    return [
+        NoteNotice(note, note.id <= read)
+        for note in session.scalars(query.order_by(CustomerNote.id.desc()).limit(MOST))
+    ]
+
+
 def late(session: Session, who: str, hours: Mapping[str, int], now: datetime) -> Sequence[Signal]:
     """The person's open signals whose time is up, the longest first; a signal that sleeps does not count."""
     awake = or_(Signal.snoozed_until.is_(None), Signal.snoozed_until <= now)
@@ -64,14 +86,14 @@ def late(session: Session, who: str, hours: Mapping[str, int], now: datetime) ->
     return session.scalars(query.order_by(Signal.first_seen).limit(MOST)).all() if who else []
 
 
-def up_to(session: Session, who: str) -> int:
-    """The last event that the person has read."""
+def up_to(session: Session, who: str) -> tuple[int, int]:
+    """The last event, and the last note, that the person has read."""
     mark = session.get(ReadMark, who)
-    return mark.event_id if mark else 0
+    return (mark.event_id, mark.note_id) if mark else (0, 0)
 
 
-def mark_read(session: Session, who: str, event_id: int) -> None:
-    """Keep that the person has read everything up to an event; it never goes back."""
-    mark = session.get(ReadMark, who) or ReadMark(person=who, event_id=0)
-    mark.event_id = max(mark.event_id, event_id)
+def mark_read(session: Session, who: str, event_id: int, note_id: int = 0) -> None:
+    """Keep that the person has read everything up to an event and a note; it never goes back."""
+    mark = session.get(ReadMark, who) or ReadMark(person=who, event_id=0, note_id=0)
+    mark.event_id, mark.note_id = max(mark.event_id, event_id), max(mark.note_id, note_id)
     session.add(mark)

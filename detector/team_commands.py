@@ -205,17 +205,26 @@ def remove_view(home: Opened, number: int, actor: str) -> None:
 def notifications(home: Opened, who: str, as_read: bool, as_json: bool) -> None:
     """What a person was given and where they were mentioned, the newest first; what is new is marked."""
     with operational.writing(home.engine) as session:
-        found = notices.notices(session, who)
-        if as_read and found:
-            notices.mark_read(session, who, max(each.event.id for each in found))
+        found, named = notices.notices(session, who), notices.in_notes(session, who)
+        if as_read and (found or named):
+            newest = max((each.event.id for each in found), default=0)
+            notices.mark_read(session, who, newest, max((each.note.id for each in named), default=0))
     told = [
         {"kind": each.kind, "signal": each.signal.label, "title": each.signal.title, "actor": each.event.actor,
          "at": instant(each.event.at), "read": each.is_read}
         for each in found
     ]  # fmt: skip
+    noted = [
+        {"kind": "mentioned", "customer": each.note.customer_id, "text": each.note.text, "actor": each.note.author,
+         "at": instant(each.note.at), "read": each.is_read}
+        for each in named
+    ]  # fmt: skip
     if as_json:
-        terminal.answer(told)
+        terminal.answer([*told, *noted])
         return
+    for line in noted:
+        head = f"{' ' if line['read'] else '*'} {line['at']} {line['customer']} mentioned by {line['actor']}"
+        terminal.echo(f"{head}: {line['text']}")
     for line in told:
         head = f"{' ' if line['read'] else '*'} {line['at']} {line['signal']} {line['kind']} by {line['actor']}"
         terminal.echo(f"{head}: {line['title']}")

@@ -31,7 +31,7 @@ class Permission(StrEnum):
 _MEANS: Mapping[Permission, str] = {
     Permission.READ: "see signals, records, rules, runs and data",
     Permission.ACT: "change signals, and decide about actions up to the own limit",
-    Permission.BULK: "change more than 100 signals at once, share out work, and read the report",
+    Permission.BULK: "change more than 100 signals at once or anybody's notes, share out work, and read the report",
     Permission.RULES: "write and set rules, and try them out",
     Permission.RUNS: "start, stop and pause runs",
     Permission.ACTIVATE: "activate a rule's version that somebody else wrote, and retire rules",

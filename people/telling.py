@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+from urllib.parse import quote
 
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.orm import Session
@@ -27,6 +28,7 @@ from people.roles import Permission, permissions
 from people.wishes import WAYS, Wishes
 from store import operational
 from store.action_tables import Action
+from store.customer_tables import CustomerNote
 from store.notice_tables import Telling
 from store.operational_tables import Load
 from store.people_tables import Person
@@ -171,6 +173,12 @@ def _of_signals(session: Session, who: str, now: datetime) -> Iterator[Thing]:
         if each.kind == "mentioned" and event.detail:
             line += f"\n  {' '.join(event.detail.split())[:300]}"
         yield Thing(each.kind, f"event:{event.id}", line, f"/signals/{label}", event.at)
+    for named in notices.in_notes(session, who):
+        if not named.is_read:
+            note = named.note
+            said = f"{note.author} mentioned you in a note on {note.customer_id}\n  {' '.join(note.text.split())[:300]}"
+            link = f"/customers/{quote(note.customer_id, safe='')}#notes"
+            yield Thing("mentioned", f"note:{note.id}", said, link, note.at)
     for signal in notices.late(session, who, hours, now):
         if not mutes.silenced(muted, signal):
             at = due.due_at(signal.severity, signal.first_seen, hours)
@@ -242,16 +250,26 @@ def _claimed(engine: Engine, now: datetime) -> dict[tuple[str, str], list[int]]:
         waiting = or_((Telling.status == "waiting") & (Telling.due_at <= now), left)
         query = select(Telling).where(waiting, Telling.kind != EXPORT).limit(MOST)
         query = query.order_by(Telling.person, Telling.way, Telling.id)
-        read: dict[str, int] = {}
+        read: dict[str, tuple[int, int]] = {}
         found: dict[tuple[str, str], list[int]] = {}
         for row in session.scalars(query).all():
             seen = read.setdefault(row.person, notices.up_to(session, row.person))
-            if row.about.startswith("event:") and int(row.about.removeprefix("event:")) <= seen:
-                row.status, row.error = "dropped", "read in the console meanwhile"
+            if (why := _needless(session, row, *seen)) is not None:
+                row.status, row.error = "dropped", why
                 continue
             row.status, row.lease_until, row.attempts = "sending", now + LEASE, row.attempts + 1
             found.setdefault((row.person, row.way), []).append(row.id)
         return found
+
+
+def _needless(session: Session, row: Telling, events: int, notes: int) -> str | None:
+    """Why what was to be told needs no telling any more; None where it does."""
+    kind, _, number = row.about.partition(":")
+    if kind == "note" and ((note := session.get(CustomerNote, int(number))) is None or note.removed_at is not None):
+        return "the note was removed meanwhile"
+    if (kind == "event" and int(number) <= events) or (kind == "note" and int(number) <= notes):
+        return "read in the console meanwhile"
+    return None
 
 
 def _message(session: Session, who: str, rows: Sequence[Telling], base: str) -> Message:

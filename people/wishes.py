@@ -22,7 +22,7 @@ from store.team_tables import OperatorSetting
 
 KINDS: Mapping[str, str] = {
     "assigned": "A signal is given to you",
-    "mentioned": "A remark names you",
+    "mentioned": "A remark or a note names you",
     "overdue": "A signal of yours is overdue",
     "approval": "Somebody's action needs a second person",
     "source": "A source broke",

@@ -46,9 +46,10 @@ class OperatorSetting(Table):
 
 
 class ReadMark(Table):
-    """How far a person has read what was done to signals."""
+    """How far a person has read what was done to signals, and the notes on customers that name them."""
 
     __tablename__ = "read_marks"
 
     person: Mapped[str] = mapped_column(Text, primary_key=True)
     event_id: Mapped[int] = mapped_column(Id)
+    note_id: Mapped[int] = mapped_column(Id, server_default="0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from detector import shares
+from detector import customer_notes, shares
 from store import operational
 from web import lookups, places
 from web.console import console, now
@@ -31,6 +31,8 @@ def shown(id: str) -> tuple[str, int]:
         credits = lookups.credits_of(books, id)
     with operational.reading(console().engine) as session:
         found = shares.of_customer(session, id)
+        notes, contacts = customer_notes.notes(session, id), customer_notes.contacts(session, id)
+        session.expunge_all()
     return show(
         "customer.html",
         row=row,
@@ -42,6 +44,8 @@ def shown(id: str) -> tuple[str, int]:
         money=shares.by_currency(found),
         charts=exposure_charts(found, now()),
         named=named_by(customer=id),
+        notes=notes,
+        contacts=contacts,
     )
 
 

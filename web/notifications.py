@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, request
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from detector import due, mutes, notices
 from detector.mutes import BadMute
+from detector.notices import NoteNotice, Notice
 from store import operational
 from store.action_tables import Action
 from web import freshness
@@ -38,14 +39,17 @@ def shown() -> tuple[str, int]:
             for each in notices.notices(session, who)
             if each.kind == "mentioned" or not mutes.silenced(muted, each.signal)
         ]
+        noted = notices.in_notes(session, who)
+        listed: list[Notice | NoteNotice] = sorted([*found, *noted], key=_at, reverse=True)
         waiting = select(Action).where(Action.status == "proposed").order_by(Action.id.desc()).limit(LISTED)
         hours = due.hours(session)
         return show(
             "notifications.html",
             who=who,
-            notices=found,
-            unread=sum(not notice.is_read for notice in found),
+            notices=listed,
+            unread=sum(not notice.is_read for notice in listed),
             newest=max((notice.event.id for notice in found), default=0),
+            newest_note=max((notice.note.id for notice in noted), default=0),
             late=[each for each in notices.late(session, who, hours, now()) if not mutes.silenced(muted, each)],
             muted=muted,
             lengths=LENGTHS,
@@ -58,11 +62,11 @@ def shown() -> tuple[str, int]:
 @pages.post("/notifications/read")
 def read() -> Response:
     """Everything up to what the page showed is read."""
-    newest, who = request.form.get("newest", ""), preferences().who
-    if not who or not (newest.isascii() and newest.isdigit() and len(newest) < 19):
+    who, newest = preferences().who, [request.form.get(name, "0") for name in ("newest", "newest_note")]
+    if not who or not all(each.isascii() and each.isdigit() and len(each) < 19 for each in newest):
         return refused("Say your name in the preferences first.", to="/notifications")
     with operational.writing(console().engine) as session:
-        notices.mark_read(session, who, int(newest))
+        notices.mark_read(session, who, *map(int, newest))
     return done("Everything is read.", to="/notifications")
 
 
@@ -87,3 +91,7 @@ def mute() -> Response:
         else "It is heard of again."
     )
     return done(told, to="/notifications")
+
+
+def _at(notice: Notice | NoteNotice) -> datetime:
+    return notice.event.at if isinstance(notice, Notice) else notice.note.at

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy.orm import Session
 
-from detector import inbox, merged, usage_labels, versions
+from detector import customer_notes, inbox, merged, usage_labels, versions
 from detector.detail import EntityPage, SignalDetail
 from detector.learned import Verdict
 from detector.rules import Rule
@@ -88,6 +88,7 @@ def shown(label: str) -> tuple[str, int]:
             verdict=usage_labels.verdict_of(session, detail.signal.id),
             address=_address,
             money=money_of(detail),
+            notes=customer_notes.count(session, detail.signal.customer_id),
             case=merged.case_of(session, detail.signal),
         )
 

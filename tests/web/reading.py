@@ -69,7 +69,9 @@ def token(html: str) -> str:
     return found[1]
 
 
-def act(client: FlaskClient, address: str, page: str = "/signals", code: int = 303, **fields: object) -> TestResponse:
+def act(
+    client: FlaskClient, address: str, /, page: str = "/signals", code: int = 303, **fields: object
+) -> TestResponse:
     """Send a form of a page, with the page's token and address."""
     data = {"csrf_token": token(get(client, page)), "back": page, **fields}
     answer = client.post(address, data=data)

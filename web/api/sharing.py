@@ -71,18 +71,33 @@ class Notice(Answer):
     read: bool
 
 
+class NamedIn(Answer):
+    """A note on a customer that names the person."""
+
+    id: int
+    customer: str
+    author: str
+    at: Instant
+    text: str
+    read: bool
+
+
 class Notices(Answer):
-    """What was given to the person or said to them, the newest first, and what of theirs is overdue."""
+    """What was given to the person or said to them, the newest first, notes on customers that name them, and what of
+    theirs is overdue.
+    """
 
     notices: list[Notice]
+    notes: list[NamedIn]
     unread: int
     overdue: list[Label]
 
 
 class ReadUpTo(Body):
-    """Everything up to this notice is read."""
+    """Everything up to this notice, and up to this note, is read."""
 
     up_to: Annotated[int, Field(ge=0, lt=2**63)]
+    up_to_note: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class Sum(Answer):
@@ -192,11 +207,12 @@ def notifications() -> Response:
     """What concerns the caller."""
     who = preferences().who
     with operational.reading(console().engine) as session:
-        found = notices.notices(session, who)
+        found, named = notices.notices(session, who), notices.in_notes(session, who)
         late = notices.late(session, who, due.hours(session), now())
         told = {
             "notices": [_notice(each) for each in found],
-            "unread": sum(not each.is_read for each in found),
+            "notes": [_named_in(each) for each in named],
+            "unread": sum(not read for read in [*(each.is_read for each in found), *(each.is_read for each in named)]),
             "overdue": [signal.label for signal in late],
         }
     return answer(200, told)
@@ -213,7 +229,7 @@ def read_notifications() -> Response:
     if not preferences().who:
         raise Refused(409, "Nobody's", "Notifications are somebody's; ask with the token of an account.")
     with operational.writing(console().engine) as session:
-        notices.mark_read(session, preferences().who, wanted.up_to)
+        notices.mark_read(session, preferences().who, wanted.up_to, wanted.up_to_note)
     return notifications()
 
 
@@ -271,6 +287,12 @@ def _view(each: SavedView) -> dict[str, Any]:
     names = ("id", "name", "owner", "shared", "query")
     more = {"default": each.is_default, "saved_at": instant(each.saved_at)}
     return {**{name: getattr(each, name) for name in names}, **more}
+
+
+def _named_in(each: notices.NoteNotice) -> dict[str, Any]:
+    note = each.note
+    return {"id": note.id, "customer": note.customer_id, "author": note.author, "at": instant(note.at),
+            "text": note.text, "read": each.is_read}  # fmt: skip
 
 
 def _notice(each: notices.Notice) -> dict[str, Any]:

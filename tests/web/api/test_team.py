@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from detector import customer_notes
+from store import operational
+from store.operational_tables import Signal
 from tests.web import connected
 from tests.web.api.conftest import Program
 from tests.web.api.contract import Asking, Contract
-from tests.web.company import Home
+from tests.web.company import NOW, Home
 from web.console import KEY
 
 
@@ -111,6 +115,36 @@ def test_scheduled_exports_are_the_tokens_owners_own(program: Program, monkeypat
     assert "Europe/Berlin" in manager("POST /exports", {"period": "last_month", "timezone": "Berlin"}, 422)["detail"]
     manager.answer(f"DELETE /exports/{made['id']}", None, 204)
     manager.answer(f"DELETE /views/{view['id']}", None, 204)
+
+
+def test_notes_and_contacts_are_written_by_analysts_and_read_by_all(home: Home, ask: Asking) -> None:
+    with operational.reading(home.engine()) as session:
+        customer = session.scalars(select(Signal.customer_id).where(Signal.customer_id.is_not(None))).first()
+    note = ask("POST /notes", {"customer": customer, "text": "look @Max"}, 201)
+    assert ask(f"PUT /notes/{note['id']}", {"text": "looked"})["text"] == "looked"
+    assert [each["text"] for each in ask(f"GET /notes?customer={customer}")["notes"]] == ["looked"]
+    ask("POST /notes", {"customer": "cus_nobody", "text": "x"}, 404)
+    ask("POST /notes", {"customer": customer, "text": ""}, 422)
+    ask("POST /notes", {"customer": customer, "text": "  "}, 409)
+    ask.answer(f"DELETE /notes/{note['id']}", None, 204)
+    ask(f"PUT /notes/{note['id']}", {"text": "x"}, 404)
+    made = ask("POST /contacts", {"customer": customer, "name": "Ann Lee", "phone": "1"}, 201)
+    assert ask(f"PUT /contacts/{made['id']}", {"role": "Finance"})["phone"] == "1"
+    assert [each["role"] for each in ask(f"GET /contacts?customer={customer}")["contacts"]] == ["Finance"]
+    ask.answer(f"DELETE /contacts/{made['id']}", None, 204)
+    ask.answer(f"DELETE /contacts/{made['id']}", None, 404)
+
+
+def test_a_note_of_another_is_a_managers_to_change(program: Program, manager: Asking) -> None:
+    with operational.writing(program.app.extensions[KEY].engine) as session:
+        number = customer_notes.write(session, "cus_1", "see @Max Manager", actor="Rae Author", now=NOW).id
+    analyst = program.asking("analyst")
+    assert "Rae Author's" in analyst(f"PUT /notes/{number}", {"text": "x"}, 409)["detail"]
+    program.asking("viewer")("POST /notes", {"customer": "cus_1", "text": "x"}, 403)
+    named = manager("GET /notifications")
+    assert (named["notes"][-1]["id"], named["notes"][-1]["read"]) == (number, False)
+    assert manager("POST /notifications/read", {"up_to": 0, "up_to_note": number})["notes"][-1]["read"]
+    assert manager(f"PUT /notes/{number}", {"text": "see nobody"})["author"] == "Rae Author"
 
 
 def test_the_report_and_the_audit_are_for_managers(manager: Asking, program: Program) -> None:
