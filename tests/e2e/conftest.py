@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,9 +45,10 @@ def browser() -> Iterator[Browser]:
 class Served:
     """A home served by waitress on a free port, with a worker beside it."""
 
-    def __init__(self, home: Home, advisor: str | None = None) -> None:
+    def __init__(self, home: Home, advisor: str | None = None, ways: Sequence[str] = ()) -> None:
         self.home = home
-        self.server = waitress.create_server(home.app(advisor=advisor), host="127.0.0.1", port=0, threads=4)
+        app = home.app(advisor=advisor, ways=ways)
+        self.server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
         self.address = f"http://127.0.0.1:{self.server.effective_port}"
         self.over = threading.Event()
         self.worker = threading.Thread(target=self._work)

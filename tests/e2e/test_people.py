@@ -8,12 +8,12 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from people import invitations, sessions
+from people import invitations, scheduled, sessions
 from people.sessions import Browser
 from store import operational
 from store.people_tables import Person
 from tests.e2e.axe import violations
-from tests.e2e.conftest import Serve
+from tests.e2e.conftest import Serve, Served
 from tests.web.company import NOW, Home
 from tests.web.signing import PASSWORD, person
 from web.access import COOKIE
@@ -114,3 +114,33 @@ def test_the_pages_of_people_and_audit_in_every_look(open_browser: Window, serve
         for address in ("/users", f"/users/{ada.id}", "/audit", "/account"):
             page.goto(f"{base}{address}")
             sound(page, address)
+
+
+def test_what_is_sent_on_a_schedule_in_every_look(open_browser: Window, home: Home) -> None:
+    ada = person(home, "Ada Admin", "admin")
+    with operational.writing(home.engine()) as session:
+        secret = sessions.open_for(session, ada, Browser("Firefox", "192.0.2.7"), now=NOW, by="password")
+        for period in ("last_month", "this_month"):
+            scheduled.make(session, "Ada Admin", {"period": period}, {}, now=NOW)
+    served = Served(home, ways=["mail"])
+    for width, scheme in ((1440, "light"), (390, "dark")):
+        page = open_browser(width=width, scheme=scheme)
+        page.context.add_cookies([{"name": COOKIE, "value": secret, "url": served.address}])
+        page.goto(f"{served.address}/notifications")
+        page.locator(".scheduled summary").first.click()
+        expect(page.get_by_label("Day of the month").first).to_be_hidden()
+        page.get_by_label("How often").first.select_option("monthly")
+        expect(page.get_by_label("Day of the month").first).to_be_visible()
+        sound(page, "notifications")
+        page.goto(f"{served.address}/reports/manager")
+        page.get_by_role("button", name="Schedule").first.click()
+        form = page.locator("#schedule > form")
+        expect(form.get_by_label("How often")).to_have_value("monthly")
+        sound(page, "the sheet")
+        page.locator("#schedule summary").first.click()
+        page.locator("#schedule .scheduled").get_by_label("At", exact=True).first.fill("09:15")
+        page.locator("#schedule .scheduled").get_by_label("Time zone").first.press("Enter")
+        expect(page.locator("#notices")).to_contain_text("at 09:15, UTC")
+    served.stop()
+    with operational.reading(home.engine()) as session:
+        assert len(scheduled.of(session, "Ada Admin")) == 2, "Enter changes what it stands in, and makes nothing new"
