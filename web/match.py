@@ -27,6 +27,10 @@ class Joint(StrEnum):
     UNKNOWN = "unknown"  # one of the two was not stated
 
 
+LONG = 14
+"""Characters that a number may have, its currency included, before it is written smaller."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One of the four numbers; `off` marks the side of a parting that is wrong."""
@@ -52,6 +56,11 @@ class Match:
     cells: tuple[Cell, ...]
     links: tuple[Link, ...]
     meaning: str
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a number is too long to stand beside three others in the usual size."""
+        return any(len(cell.value.striptags()) > LONG for cell in self.cells if cell.value)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def plant(company: Company, rng: np.random.Generator) -> Sequence[Fault]:
 
 
 def _plant_on(company: Company, customer: Customer, place: int, rng: np.random.Generator) -> Fault | None:
+    if company.told.get(customer.customer_id) == "free_months":
+        return None  # what came late is not lost: nothing is charged
     for item in summed_items(company, customer):
         old = [period for period in whole_periods(company, item) if period.end < company.as_of - _AGE]
         if not old or reports_daily(company, item):

@@ -32,9 +32,10 @@ def _plant_on(company: Company, customer: Customer, place: int, rng: np.random.G
     if company.told.get(customer.customer_id) in {"late_then_adjusted", "prepaid_credits"}:
         return None
     invoices = [each for each in plain_invoices(company, customer) if each.created_at + _LATER <= company.as_of]
-    if not invoices:
+    charged = [each for each in invoices if any(line.net > 0 for line in company.lines_of(each.invoice_id))]
+    if not charged:
         return None
-    invoice = invoices[-1]
+    invoice = charged[-1]
     first = sorted(company.lines_of(invoice.invoice_id), key=lambda line: line.net <= 0)
     if place % 2 == 0:
         pairs = [_twice_on_one(company, first[0], invoice)]

@@ -22,10 +22,11 @@ def plant(company: Company, rng: np.random.Generator) -> Sequence[Lookalike]:
     """Let the charges of one invoice of a few customers fail 2 times."""
 
     def charged(customer: Customer) -> list[Invoice]:
-        """The customer's invoices that were charged to its card 4 to 7 days ago."""
+        """The customer's invoices that were charged to its card 4 to 7 days ago, but after an end."""
         invoices = company.invoices_of(customer.customer_id)
         days = [(invoice, age(company, invoice) / timedelta(days=1)) for invoice in invoices]
-        return [i for i, old in days if 4 < old < 7 and i.status == "paid" and i.attempt_count == 1]
+        charged = [i for i, old in days if 4 < old < 7 and i.status == "paid" and i.attempt_count == 1]
+        return [i for i in charged if company.subscriptions[i.subscription_id].ended_at is None]
 
     found = []
     for customer in untold(company, rng, some(company, 0.01), lambda customer: bool(charged(customer))):
