@@ -92,13 +92,13 @@ def test_before_any_data(open_browser: Window, serve: Serve, empty_company: Home
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange", "save-view", "nav-team"])
+@pytest.mark.parametrize("name", ["keys", "preferences", "facets", "arrange", "save-view", "schedule", "nav-team"])
 def test_menus_and_sheets(
     open_browser: Window, serve: Serve, example_company: Home, name: str, scheme: str, width: int
 ) -> None:
     page = open_browser(width=width, scheme=scheme)
     visit(page, serve(example_company) + "/signals")
-    if name == "save-view":
+    if name in ("save-view", "schedule"):
         page.locator('[popovertarget="arrange"]').first.click()
     page.locator(f'[popovertarget="{name}"]').first.click()
     page.locator(f"#{name}:popover-open").wait_for()
