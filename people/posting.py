@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from detector import inbox, manager_report, operator_settings, report, sheets, view_query
 from detector.cycle import Clock
-from detector.detail import instant
 from detector.outcomes import KINDS
 from integrations.http import SourceError
 from integrations.mail import Attached
@@ -171,7 +170,7 @@ def _message(session: Session, row: Telling, base: str, now: datetime) -> Messag
     late = "Late: " if now - _slot(row) > LATE else ""
     said = [f"{row.line}."]
     if late:
-        said.append(f"It could not be sent at its time, and holds what was there at {instant(now)}.")
+        said.append(f"It could not be sent at its time, and holds what was there at {now:%Y-%m-%d %H:%M} UTC.")
     if file is None:
         said.append(f"It is larger than {LARGEST // 1_000_000} MB, so it is not attached; here it is:\n{base}{link}")
     else:
