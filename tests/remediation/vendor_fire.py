@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from billing.money import minor_unit
 from integrations.writing import Deed, Writes
 from remediation.plans import Plan
 from tests.remediation import small
@@ -66,7 +67,8 @@ def _keys(things: list[dict[str, Any]], name: str) -> list[str]:
 def _credit(books: Books, number: int) -> Deed:
     line = books.line("open")
     invoice = line["invoice"]
-    about = {"amount": "1", "currency": invoice["currency"], "line": line["line_id"], "paid": False, "memo": "m",
+    least = str(minor_unit(invoice["currency"]))  # so many of them are less than the line
+    about = {"amount": least, "currency": invoice["currency"], "line": line["line_id"], "paid": False, "memo": "m",
              "price": None}  # fmt: skip
     return Deed("credit", "invoice", invoice["invoice_id"], about)
 
