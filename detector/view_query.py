@@ -32,9 +32,10 @@ def kept(query: str) -> str:
 
     Raises BadFilter for a word that no list knows, or a value that it cannot have, with the one that was meant.
     """
-    pairs = [pair for pair in parse_qsl(query.strip().removeprefix("?")) if pair[0] not in PLACES]
-    if not pairs and query.strip().strip("?") and not parse_qsl(query.strip().removeprefix("?")):
+    said = _pairs(query.strip().removeprefix("?"))
+    if not said and query.strip().strip("?"):
         raise BadFilter(f"{query[:40]!r} is no query; write it as sev=critical&cat=pricing")
+    pairs = [pair for pair in said if pair[0] not in PLACES]
     fields: dict[str, Any] = {}
     for word, value in pairs:
         if word not in (*SEVERAL, *SINGLE):
@@ -67,4 +68,9 @@ def read(pairs: Iterable[tuple[str, str]], me: str) -> Filter:
 
 def of_view(query: str, me: str) -> Filter:
     """The filter of a saved view. Raises BadFilter once it asks for something that there is no more."""
-    return read(parse_qsl(query), me)
+    return read(_pairs(query), me)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Its words and values; `who=` stands for nobody, any other word without a value for nothing."""
+    return [(word, value) for word, value in parse_qsl(query, keep_blank_values=True) if value or word == "who"]

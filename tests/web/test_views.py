@@ -35,6 +35,16 @@ def test_a_view_keeps_its_query_for_its_owner_and_a_shared_one_for_all(home: Hom
     assert tab(seen_by_bob, "Prices")
 
 
+def test_a_view_of_what_nobody_has_stays_one(home: Home) -> None:
+    ana = as_person(home, "Ana")
+    act(ana, "/signals/act", deed="assign", assignee="Ana", id=["1"])
+    act(ana, "/views", "/signals?who=", name="Nobody's")
+    address = tab(get(ana, "/signals"), "Nobody&#39;s")
+    assert address
+    assert labels(get(ana, address.replace("&amp;", "&"))) == labels(get(ana, "/signals?who="))
+    assert labels(get(ana, "/signals?who=")) != labels(get(ana, "/signals"))
+
+
 def test_the_inbox_opens_on_the_own_default_before_the_teams(home: Home) -> None:
     ana, bob = as_person(home, "Ana"), as_person(home, "Bob")
     act(ana, "/views", "/signals?cat=pricing", name="Prices", shared="1", default="1")
