@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import click
 
 from detector import customer_notes, terminal
 from detector.commands import Opened
 from detector.detail import instant
+from detector.near import meant
 from detector.signal_commands import AS
-from detector.terminal import JSON, JobFailed
+from detector.terminal import JSON
 from store import operational
 
 FIELDS = click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]...")
@@ -27,8 +27,10 @@ def notes_group(context: click.Context, customer: str | None, as_json: bool) -> 
     if context.invoked_subcommand is not None:
         return
     home: Opened = context.obj
+    named = _known(home, customer)
     with operational.reading(home.engine) as session:
-        found = customer_notes.notes(session, _named(customer))
+        found = customer_notes.notes(session, named)
+        lines = [f"{each.id} {each.at:%Y-%m-%d %H:%M} {each.author}: {each.text}" for each in found]
         told = [
             {"id": each.id, "author": each.author, "at": instant(each.at), "changed_at": instant(each.changed_at),
              "text": each.text}
@@ -37,8 +39,8 @@ def notes_group(context: click.Context, customer: str | None, as_json: bool) -> 
     if as_json:
         terminal.answer(told)
         return
-    for each in told:
-        terminal.echo(f"{each['id']} {each['at']} {each['author']}: {each['text']}")
+    for line in lines or [f"there are no notes on {named}"]:
+        terminal.echo(line)
 
 
 @notes_group.command("add")
@@ -48,9 +50,10 @@ def notes_group(context: click.Context, customer: str | None, as_json: bool) -> 
 @click.pass_obj
 def add_note(home: Opened, customer: str, text: str, actor: str) -> None:
     """Write a note on a customer."""
-    _check_known(home, customer)
-    with _refusals(), operational.writing(home.engine) as session:
-        terminal.echo(customer_notes.write(session, customer, text, actor=actor, now=home.clock()).id)
+    named = _known(home, customer)
+    with terminal.refusals(), operational.writing(home.engine) as session:
+        made = customer_notes.write(session, named, text, actor=actor, now=home.clock())
+        terminal.echo(f"note {made.id} is written")
 
 
 @notes_group.command("set")
@@ -60,7 +63,7 @@ def add_note(home: Opened, customer: str, text: str, actor: str) -> None:
 @click.pass_obj
 def set_note(home: Opened, number: int, text: str, actor: str) -> None:
     """Write a note anew."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         customer_notes.change(session, number, text, actor=actor, anybodys=True, now=home.clock())
     terminal.echo(f"note {number} is changed")
 
@@ -71,7 +74,7 @@ def set_note(home: Opened, number: int, text: str, actor: str) -> None:
 @click.pass_obj
 def remove_note(home: Opened, number: int, actor: str) -> None:
     """Take a note away."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         customer_notes.remove(session, number, actor=actor, anybodys=True, now=home.clock())
     terminal.echo(f"note {number} is removed")
 
@@ -85,14 +88,16 @@ def contacts_group(context: click.Context, customer: str | None, as_json: bool) 
     if context.invoked_subcommand is not None:
         return
     home: Opened = context.obj
+    named = _known(home, customer)
     with operational.reading(home.engine) as session:
-        found = customer_notes.contacts(session, _named(customer))
+        found = customer_notes.contacts(session, named)
         told = [{"id": each.id, **customer_notes.contact_fields(each), "added_by": each.added_by} for each in found]
     if as_json:
         terminal.answer(told)
         return
-    for each in told:
-        terminal.echo(", ".join(str(each[name]) for name in ("id", *customer_notes.LENGTHS) if each[name]))
+    lines = [", ".join(str(each[name]) for name in ("id", *customer_notes.LENGTHS) if each[name]) for each in told]
+    for line in lines or [f"there are no contacts of {named} but those in the books"]:
+        terminal.echo(line)
 
 
 @contacts_group.command("add")
@@ -103,9 +108,10 @@ def contacts_group(context: click.Context, customer: str | None, as_json: bool) 
 def add_contact(home: Opened, customer: str, fields: tuple[str, ...], actor: str) -> None:
     """Add a contact: name, role, address and phone."""
     given = _given(fields)
-    _check_known(home, customer)
-    with _refusals(), operational.writing(home.engine) as session:
-        terminal.echo(customer_notes.add_contact(session, customer, given, actor=actor, now=home.clock()).id)
+    named = _known(home, customer)
+    with terminal.refusals(), operational.writing(home.engine) as session:
+        made = customer_notes.add_contact(session, named, given, actor=actor, now=home.clock())
+        terminal.echo(f"contact {made.id} is added")
 
 
 @contacts_group.command("set")
@@ -116,7 +122,7 @@ def add_contact(home: Opened, customer: str, fields: tuple[str, ...], actor: str
 def set_contact(home: Opened, number: int, fields: tuple[str, ...], actor: str) -> None:
     """Change fields of a contact."""
     given = _given(fields)
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         customer_notes.change_contact(session, number, given, actor=actor, now=home.clock())
     terminal.echo(f"contact {number} is changed")
 
@@ -127,34 +133,24 @@ def set_contact(home: Opened, number: int, fields: tuple[str, ...], actor: str) 
 @click.pass_obj
 def remove_contact(home: Opened, number: int, actor: str) -> None:
     """Take a contact away."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         customer_notes.remove_contact(session, number, actor=actor, now=home.clock())
     terminal.echo(f"contact {number} is removed")
-
-
-def _named(customer: str | None) -> str:
-    if not customer:
-        raise click.UsageError("say of which customer: --on or --of with the customer_id of the books")
-    return customer
 
 
 def _given(fields: tuple[str, ...]) -> dict[str, str]:
     given = terminal.assignments(fields)
     for name in given:
         if name not in customer_notes.LENGTHS:
-            raise click.UsageError(f"there is no field {name[:40]!r}; there are {', '.join(customer_notes.LENGTHS)}")
+            raise click.UsageError(f"there is no field {name[:40]!r}; {meant(name, customer_notes.LENGTHS)}")
     return given
 
 
-def _check_known(home: Opened, customer: str) -> None:
+def _known(home: Opened, customer: str | None) -> str:
+    """The customer, if the books have it."""
+    if not customer:
+        raise click.UsageError("say of which customer: its customer_id in the books")
     with closing(home.warehouse.connect()) as con:
         if not con.execute("SELECT 1 FROM books.customers WHERE customer_id = ? LIMIT 1", [customer]).fetchone():
             raise click.UsageError(f"there is no customer {customer} in the books")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, ValueError) as reason:
-        raise JobFailed(str(reason)) from None
+    return customer

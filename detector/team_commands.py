@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +12,7 @@ from detector.commands import Opened
 from detector.detail import amount, instant
 from detector.report import count
 from detector.signal_commands import AS
-from detector.terminal import INSTANT, JSON, JobFailed
+from detector.terminal import INSTANT, JSON
 from detector.workload import workload, workload_json
 from store import operational
 
@@ -51,7 +49,7 @@ def team_group(context: click.Context, as_json: bool) -> None:
 @click.pass_obj
 def hand_out(home: Opened, actor: str) -> None:
     """Give what nobody has to those who have least."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         for change in team.hand_out(session, actor=actor, now=home.clock()):
             terminal.echo(f"{count(len(change.events), 'signal')} to {change.events[0].detail}; undo {change.id}")
 
@@ -63,7 +61,7 @@ def hand_out(home: Opened, actor: str) -> None:
 @click.pass_obj
 def reassign(home: Opened, who: str, to: str, actor: str) -> None:
     """Give all open signals of one person to another."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         change = team.reassign(session, who, to, actor=actor, now=home.clock())
         terminal.echo(f"{count(len(change.events), 'signal')} to {to}; undo {change.id}")
 
@@ -76,7 +74,7 @@ def reassign(home: Opened, who: str, to: str, actor: str) -> None:
 @click.pass_obj
 def person(home: Opened, name: str, away_until: datetime | None, cover: str | None, actor: str) -> None:
     """Add a person, or say that one is away or back."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         team.set_away(session, name, away_until, cover, actor=actor, now=home.clock())
     terminal.echo(f"{name} is away until {away_until:%Y-%m-%d}" if away_until else f"{name} is there")
 
@@ -89,7 +87,7 @@ def person(home: Opened, name: str, away_until: datetime | None, cover: str | No
 @click.pass_obj
 def add_rule(home: Opened, field: str, value: str, to: str, actor: str) -> None:
     """Say who gets new signals of a kind: `add-rule severity critical Ana`."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         team.add_rule(session, field, value, to, actor=actor, now=home.clock())
     terminal.echo(f"{to} gets new signals with {field} {value}")
 
@@ -131,7 +129,7 @@ def set_settings(home: Opened, changes: tuple[str, ...], reason: str | None, act
     for place, value in terminal.assignments(changes).items():
         name, _, key = place.partition(".")
         wanted.setdefault(name, {})[key] = value
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         operational.alone(session, "settings")
         before = operator_settings.read(session)
         after = operator_settings.typed(operator_settings.changed(before, wanted))
@@ -179,7 +177,7 @@ def views_group(context: click.Context, actor: str, as_json: bool) -> None:
 @click.pass_obj
 def save_view(home: Opened, name: str, query: str, shared: bool, is_default: bool, actor: str) -> None:
     """Keep a query, what follows the question mark of the inbox, under a name."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         view = views.save(
             session, name, view_query.kept(query), owner=actor, shared=shared, is_default=is_default, now=home.clock()
         )
@@ -192,7 +190,7 @@ def save_view(home: Opened, name: str, query: str, shared: bool, is_default: boo
 @click.pass_obj
 def remove_view(home: Opened, number: int, actor: str) -> None:
     """Remove an own view, or one of the team's."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         view = views.remove(session, number, who=actor, now=home.clock())
     terminal.echo(f"{view.name} is removed")
 
@@ -281,11 +279,3 @@ def _report_json(name: str, found: manager_report.Report) -> dict[str, Any]:
         "precision": [vars(each) for each in found.precision],
         "in_time": [vars(each) for each in found.in_time],
     }  # fmt: skip
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, ValueError) as reason:
-        raise JobFailed(str(reason)) from None

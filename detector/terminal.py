@@ -37,6 +37,15 @@ class JobFailed(Exception):  # noqa: N818 (named for what happened)
     """A job did not do what it was asked to; the message says why, one line per reason."""
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the work within refuses, by LookupError or ValueError, is told as why the job failed."""
+    try:
+        yield
+    except (LookupError, ValueError) as reason:
+        raise JobFailed(str(reason)) from None
+
+
 class Instant(click.ParamType[datetime]):
     """An instant as RFC 3339; without a timezone it is UTC, without a time midnight."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from detector import terminal
 from detector.detail import instant
-from detector.terminal import JSON, JobFailed
+from detector.terminal import JSON
 from people import posting, scheduled
 from people.scheduled import PERIODS
 from people.wish_commands import Opened
@@ -40,6 +37,8 @@ def exports_group(context: click.Context, who: str | None, as_json: bool) -> Non
     if as_json:
         terminal.answer(told)
         return
+    if not told:
+        terminal.echo(f"nothing is sent to {who} on a schedule")
     for line, each in zip(lines, told, strict=True):
         terminal.echo(line + (f"; last {each['last']}" if each["last"] else ""))
 
@@ -60,7 +59,7 @@ def add_export(home: Opened, who: str, settings: tuple[str, ...], view: int | No
     if (view is None) == (period is None):
         raise click.UsageError("name what is sent by either --view or --report")
     given = terminal.assignments(settings)
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         made = scheduled.make(session, who, {"view": view, "period": period}, given, now=home.clock())
         terminal.echo(f"{made.id} {made.name} {scheduled.words(made)}")
     if "mail" not in home.way_names:
@@ -75,7 +74,7 @@ def add_export(home: Opened, who: str, settings: tuple[str, ...], view: int | No
 def set_export(home: Opened, who: str, number: int, settings: tuple[str, ...]) -> None:
     """Change when and how it is sent; `paused=yes` stops it, `paused=no` lets it go on."""
     given = terminal.assignments(settings)
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         export = scheduled.one(session, number, who)
         scheduled.change(session, export, given, now=home.clock())
         terminal.echo(f"{export.id} {export.name} {scheduled.words(export)}{', paused' if export.paused else ''}")
@@ -87,15 +86,7 @@ def set_export(home: Opened, who: str, number: int, settings: tuple[str, ...]) -
 @click.pass_obj
 def end_export(home: Opened, who: str, number: int) -> None:
     """Send it no more."""
-    with _refusals(), operational.writing(home.engine) as session:
+    with terminal.refusals(), operational.writing(home.engine) as session:
         export = scheduled.one(session, number, who)
         scheduled.end(session, export, now=home.clock())
     terminal.echo(f"{export.name} is sent to {export.person} no more")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, ValueError) as reason:
-        raise JobFailed(str(reason)) from None

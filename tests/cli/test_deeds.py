@@ -85,18 +85,20 @@ def test_records_usage_and_the_gate_of_a_bill_run(trueup_filled: Commands) -> No
     explained = trueup_filled("signals", "explain", signal["id"], "--most", 1, "--json").json
     assert explained[0]["line_id"] in [each["id"] for each in signal["entities"]]
     customer = next(each["id"] for each in signal["entities"] if each["type"] == "customer")
-    assert trueup_filled("notes", "add", customer, "--text", "look @Max", "--as", "Ana").out == "1\n"
+    assert trueup_filled("notes", "add", customer, "--text", "look @Max", "--as", "Ana").out == "note 1 is written\n"
     assert trueup_filled("notes", "set", 1, "--text", "looked @Max").code == 0
     assert "mentioned by Ana: looked @Max" in trueup_filled("notifications", "Max").out
     assert trueup_filled("notes", "--on", customer, "--json").json[0]["text"] == "looked @Max"
     assert trueup_filled("notes", "remove", 1).code == 0
     assert trueup_filled("notes", "remove", 1).lines == ["trueup: there is no note 1"]
     assert "there is no customer nobody" in trueup_filled("notes", "add", "nobody", "--text", "x").err
-    assert trueup_filled("contacts", "add", customer, "name=Ann Lee", "phone=1").out == "1\n"
+    assert trueup_filled("contacts", "add", customer, "name=Ann Lee", "phone=1").out == "contact 1 is added\n"
     assert trueup_filled("contacts", "set", 1, "role=Finance").code == 0
     assert trueup_filled("contacts", "--of", customer).out == "1, Ann Lee, Finance, 1\n"
     assert "there is no field 'mail'" in trueup_filled("contacts", "set", 1, "mail=x").err
     assert trueup_filled("contacts", "remove", 1).code == 0
+    assert "there are no contacts of" in trueup_filled("contacts", "--of", customer).out
+    assert "there is no customer nobody" in trueup_filled("notes", "--on", "nobody").err
     drafts = trueup_filled("gate", "--json").json
     assert {each["state"] for each in drafts} & {"blocked", "held"}
     failed = trueup_filled("gate", "--fail-on", "hold")
