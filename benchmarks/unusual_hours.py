@@ -32,6 +32,9 @@ HELD = {
     " CAST(100 AS DECIMAL(38, 9)) AS quantity FROM customers",
     "announced_days": "SELECT CAST(NULL AS DATE) AS first_day, CAST(NULL AS DATE) AS last_day, FALSE AS is_outage,"
     " '' AS meter_id, '' AS customer_id LIMIT 0",
+    "labelled_hours": "SELECT '' AS series, '' AS oddness, CAST(NULL AS DATE) AS first_day,"
+    " CAST(NULL AS DATE) AS last_day, CAST(NULL AS DATE) AS until_day, 0.0::DOUBLE AS below, CAST(NULL AS TIMESTAMP) AS said_at LIMIT 0",
+    "hour_segments": "SELECT unnest(['silent_hours', 'high_hours']) AS oddness, 0.0::DOUBLE AS taken_off",
 }
 
 

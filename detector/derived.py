@@ -24,7 +24,7 @@ from billing.money import MINOR_DIGITS, Rounding
 from billing.periods import UnknownTimezoneError, timezone_named
 from detector import sources
 from detector.beside import NOTHING, Beside
-from detector.learned import Learned
+from detector.learned import HIGHER, OF_HOURS, REPEATS_FOR, Learned
 from store.held import COPIED_KINDS, PREFIX
 
 QUOTE = "'"
@@ -139,6 +139,8 @@ def build(
             _make_dialects(con, dialects)
         if "announced_days" in wanted:
             _make_announced(con, beside.learned)
+        if "labelled_hours" in wanted:
+            _make_labelled(con, beside.learned)
         if "zone_offsets" in wanted:
             _make_zone_offsets(con, instant)
         sources.put(con, beside.sources, wanted)
@@ -259,6 +261,22 @@ def _make_announced(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
     for days in learned.announced:
         row = [days.first_day, days.last_day, days.is_outage, days.meter_id, days.customer_id]
         con.execute("INSERT INTO announced_days VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _make_labelled(con: duckdb.DuckDBPyConnection, learned: Learned) -> None:
+    """What people said of hours: what is let pass, until when and below which score, and what comes off scores."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE labelled_hours (series VARCHAR, oddness VARCHAR, first_day DATE, last_day DATE, "
+        "until_day DATE, below DOUBLE, said_at TIMESTAMP)"
+    )
+    for label in learned.hours_let_pass:
+        said_at = label.said_at and label.said_at.astimezone(UTC).replace(tzinfo=None)
+        until, below = label.last_day + REPEATS_FOR, label.score + HIGHER
+        row = [label.series, label.oddness, label.first_day, label.last_day, until, below, said_at]
+        con.execute("INSERT INTO labelled_hours VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    con.execute("CREATE OR REPLACE TEMP TABLE hour_segments (oddness VARCHAR, taken_off DOUBLE)")
+    for oddness in OF_HOURS:
+        con.execute("INSERT INTO hour_segments VALUES (?, ?)", [oddness, learned.taken_off(oddness)])
 
 
 def _make_zone_offsets(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from math import log10
 
@@ -17,6 +17,9 @@ HIGHER = 1.0
 """A repeat that is ten times as rare as what was labelled is news all the same."""
 MOST_TAKEN, MOST_GIVEN = 1.0, 0.3
 """By how much labels move the score of a segment at most, down and up."""
+SILENT_HOURS, HIGH_HOURS = "silent_hours", "high_hours"
+OF_HOURS = {SILENT_HOURS: ("silence", "drop"), HIGH_HOURS: ("spike", "unit")}
+"""What hours within a day are called, and what their day may be called once it is over."""
 
 
 class Verdict(StrEnum):
@@ -29,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class UsageLabel:
-    """A verdict on the days of one series that a signal named."""
+    """A verdict on the days of one series that a signal named; of hours, on the days that they lie in."""
 
     series: str
     oddness: str
@@ -37,6 +40,7 @@ class UsageLabel:
     last_day: date
     score: float
     verdict: Verdict
+    said_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -77,15 +81,24 @@ class Learned:
         return max(-MOST_GIVEN, min(MOST_TAKEN, shift))
 
     def repeats(self, series: str, oddness: str, day: date, score: float) -> bool:
-        """Whether a person has said of the same, on this series and lately, that it is no fault."""
+        """Whether a person has said of the same, on this series and lately, that it is no fault: of the day itself, or
+        of hours in it.
+        """
         return any(
             label.series == series
-            and label.oddness == oddness
             and label.verdict is not Verdict.FAULT
-            and label.first_day <= day <= label.last_day + REPEATS_FOR
-            and score < label.score + HIGHER
+            and label.first_day <= day
+            and (
+                (label.oddness == oddness and day <= label.last_day + REPEATS_FOR and score < label.score + HIGHER)
+                or (oddness in OF_HOURS.get(label.oddness, ()) and day <= label.last_day)
+            )
             for label in self.labels
         )
+
+    @property
+    def hours_let_pass(self) -> list[UsageLabel]:
+        """What was said of hours to be no fault."""
+        return [label for label in self.labels if label.oddness in OF_HOURS and label.verdict is not Verdict.FAULT]
 
 
 NOTHING = Learned()

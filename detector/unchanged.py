@@ -28,7 +28,7 @@ from detector.sources import TOLD
 from store.operational_tables import Run, Signal, SignalEvent
 
 UNCHANGED = "unchanged"
-LEARNED = {"unusual_scores", "announced_days"}
+LEARNED = {"unusual_scores", "announced_days", "labelled_hours"}
 """What is made from labels, the model and the calendar, which are no books."""
 
 

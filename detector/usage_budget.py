@@ -8,7 +8,7 @@ from math import log10
 
 import duckdb
 
-from detector.learned import Learned, Verdict
+from detector.learned import OF_HOURS, Learned, Verdict
 
 BUDGETS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Signals per 1000 series-months of clean usage."""
@@ -71,7 +71,7 @@ def at_budgets(found: Standing, learned: Learned, budgets: Iterable[float] = BUD
 def _at(budget: float, found: Standing, learned: Learned) -> AtBudget:
     least = 3 - log10(budget)
     told = sum(score >= least for _, score in found.peaks)
-    said = [label.verdict for label in learned.labels if label.score >= least]
+    said = [label.verdict for label in learned.labels if label.score >= least and label.oddness not in OF_HOURS]
     faults = said.count(Verdict.FAULT)
     return AtBudget(budget, least, told, budget * found.months / 1000, faults, len(said) - faults)
 

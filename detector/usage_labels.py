@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from detector import triage, usage_calendar
-from detector.learned import Learned, UsageLabel, Verdict
+from detector.learned import OF_HOURS, Learned, UsageLabel, Verdict
 from store.operational_tables import Signal, SignalEvent, StoredFinding
 from store.usage_tables import UsageLabelRow, UsageModel
 
@@ -29,8 +29,13 @@ class NothingToLabel(ValueError):  # noqa: N818 (named for what happened)
 
 
 def can_be_labelled(finding: StoredFinding) -> bool:
-    """Whether the finding names a series of usage and days of it."""
+    """Whether the finding names a series of usage and days of it, or hours within them."""
     return all(finding.evidence.get(name) is not None for name in NAMED)
+
+
+def is_of_hours(finding: StoredFinding) -> bool:
+    """Whether it is about hours within a day rather than whole days."""
+    return finding.evidence.get("oddness") in OF_HOURS
 
 
 def label(session: Session, signal_id: int, verdict: Verdict, *, actor: str, now: datetime) -> triage.Change:
@@ -69,7 +74,7 @@ def _labels(session: Session, as_of: datetime) -> Iterator[UsageLabel]:
         .group_by(UsageLabelRow.signal_id, UsageLabelRow.series, UsageLabelRow.oddness, UsageLabelRow.first_day)
     )
     for row in session.scalars(select(UsageLabelRow).where(UsageLabelRow.id.in_(newest)).order_by(UsageLabelRow.id)):
-        yield UsageLabel(row.series, row.oddness, row.first_day, row.last_day, row.score, Verdict(row.verdict))
+        yield UsageLabel(row.series, row.oddness, row.first_day, row.last_day, row.score, Verdict(row.verdict), row.at)
 
 
 def _stands() -> ColumnElement[bool]:

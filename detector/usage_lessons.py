@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from detector import derived, usage_labels
 from detector.cycle import Setting, books_at
-from detector.learned import Learned, UsageLabel, Verdict
+from detector.learned import SILENT_HOURS, Learned, UsageLabel, Verdict
 from detector.unusual import cells, company, engine, examine
 from detector.unusual import model as models
 from detector.unusual.gridding import Grid, grids
@@ -136,7 +136,10 @@ def _in_force(known: Learned) -> examine.Model | None:
 
 
 def _said(rows: Rows, grid: Grid, labels: Sequence[UsageLabel]) -> list[Said]:
-    """The labels as places of the grid; a planned change is known as a change, and no lesson."""
+    """The labels as places of the grid; a planned change is known as a change, and no lesson.
+
+    Of hours, those far above any before teach, where their day stands out as well; a few silent ones make no day.
+    """
     place = {name: row for row, name in enumerate(rows.names[grid.code].tolist())}
     begin = grid.usage.times[0].astype("datetime64[D]")
 
@@ -149,7 +152,7 @@ def _said(rows: Rows, grid: Grid, labels: Sequence[UsageLabel]) -> list[Said]:
             place[label.series], step(label.first_day), step(label.last_day), label.verdict is Verdict.FAULT
         )
         for label in labels
-        if label.series in place and label.verdict is not Verdict.PLANNED
+        if label.series in place and label.verdict is not Verdict.PLANNED and label.oddness != SILENT_HOURS
     ]  # fmt: skip
 
 

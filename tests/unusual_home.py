@@ -1,4 +1,4 @@
-"""A company of 24 customers on one plan, all calm but for one who has stopped: for tests of unusual usage."""
+"""A company of 24 customers on one plan, by days or by hours, of whom one has stopped: for tests of unusual usage."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ FIRST = datetime(2026, 9, 7, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 STOPPED = "customer/billing/c07/meter_api"
 SILENT_DAYS = 4
+HOURS = 24 * 17
+SILENT_HOURS = timedelta(hours=7)
 WEEK = np.array([1, 1.05, 1.1, 1.05, 1, 0.6, 0.5])
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -85,14 +87,42 @@ def setting(home: Home) -> Setting:
     return Setting(home.warehouse, home.engine(), lambda: NOW, "tests")
 
 
+def hourly(until: Mapping[str, datetime], high: Mapping[str, int] | None = None, more: int = 0) -> Rows:
+    """The company, of whom these customers send 40 an hour, each up to an instant, at most `more` hours after NOW.
+
+    `high`: so much in the newest hour before NOW.
+    """
+    given = rows()
+    begin = NOW.replace(minute=0) - timedelta(hours=HOURS)
+    model = given["usage_events"][0]
+    events = [
+        {**model, "event_id": f"{name}-{hour}", "subject": f"{name}-prod", "time": at, "received_at": at,
+         "value": (high or {}).get(name, 40) if hour == HOURS - 1 else 40}
+        for name, end in until.items()
+        for hour in range(HOURS + more)
+        if (at := begin + timedelta(hours=hour, minutes=5)) < end
+    ]  # fmt: skip
+    return {**given, "usage_events": events}
+
+
 def make(folder: Path) -> Home:
     """The company in a home, with the signal of the one who has stopped."""
+    return _made(folder, rows(), "usage_stopped")
+
+
+def make_hourly(folder: Path) -> Home:
+    """The company by hours: SIG-1 says that c01 fell silent seven hours ago, SIG-2 that c02 sent 9000 in an hour."""
+    until = {"c00": NOW, "c01": NOW - SILENT_HOURS, "c02": NOW}
+    return _made(folder, hourly(until, {"c02": 9000}), "stopped_today", "spike_today")
+
+
+def _made(folder: Path, given: Rows, *names: str) -> Home:
     home = Home(folder)
     home.warehouse.create()
-    home.warehouse.upsert_rows(rows(), integration="billing", version_at=NOW)
+    home.warehouse.upsert_rows(given, integration="billing", version_at=NOW)
     with operational.writing(home.engine()) as session:
         session.add(Load(integration="billing", kind="import", status="ok", started_at=NOW, finished_at=NOW,
                          rows={}, source="tests"))  # fmt: skip
-    results = cycle.run(setting(home), [rule("usage_stopped")], NOW)
-    assert [(result.status, result.findings) for result in results] == [("ok", 1)], results
+    results = cycle.run(setting(home), [rule(name) for name in names], NOW)
+    assert [(result.status, result.findings) for result in results] == [("ok", 1)] * len(names), results
     return home

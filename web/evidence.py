@@ -126,7 +126,9 @@ def _chart(
     named = found.evidence.get("item_id") or (explanation.line.item_id if explanation else None)
     item = lookups.item(books, str(named)) if named else None
     chart: Chart | Timeline | None = None
-    if item is not None and usage_labels.can_be_labelled(found):
+    if item is not None and usage_labels.is_of_hours(found):
+        chart = expected.hours_chart(books, found, item)
+    elif item is not None and usage_labels.can_be_labelled(found):
         chart = expected.signal_chart(session, found, units(item["unit"]), detail.run.as_of)
     elif kind == rule_charts.INVOICE and found.evidence.get("invoice_id"):
         dialects = console().warehouse.dialects

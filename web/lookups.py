@@ -169,14 +169,23 @@ _AGGREGATES = {
 
 def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The item's usage by UTC day between two instants: day, quantity, events. Days without events have no row."""
+    return _by(books, "CAST(e.time AS DATE) AS day", of, start, end)
+
+
+def hourly(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
+    """The same by UTC hour: hour, quantity, events."""
+    return _by(books, "date_trunc('hour', e.time) AS hour", of, start, end)
+
+
+def _by(books: DuckDBPyConnection, span: str, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     if not of.get("event_type"):
         return []
     aggregate = _AGGREGATES[of["aggregation"]]
-    query = f"SELECT CAST(e.time AS DATE) AS day, {aggregate} AS quantity, count(*) AS events {EVENTS_OF_ITEM}"
     values = bounds(of, start, end)
     if "$property" in aggregate:
         values["property"] = "$.value"
-    return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY day", values)
+    query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {EVENTS_OF_ITEM}"
+    return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY 1", values)
 
 
 def bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:

@@ -35,6 +35,15 @@ VERDICTS = (
     (Verdict.NO_FAULT, "Not a fault", "It is dismissed, and the same is let pass for eight weeks."),
     (Verdict.PLANNED, "Planned", "The expectation begins anew on its first day; what is unlike that is told."),
 )
+HOURS_VERDICTS = (
+    (Verdict.FAULT, "A fault", "It is taken up; hours like these are told a little sooner."),
+    (
+        Verdict.NO_FAULT,
+        "Not a fault",
+        "It is dismissed while it lasts; the like of other days is let pass for eight weeks.",
+    ),
+    (Verdict.PLANNED, "Planned", "It is put aside likewise; what days are expected to bring begins anew with its day."),
+)
 PLAYBOOK = (
     ("contain", "First, stop it from getting worse"),
     ("root_cause", "Change what made it happen"),
@@ -126,7 +135,9 @@ def worked_out(label: str) -> tuple[str, int]:
 
 def _verdicts(found: StoredFinding | None) -> tuple[tuple[str, str, str], ...]:
     """What can be said of unusual usage: verdict, words, and what it does; nothing of other findings."""
-    return VERDICTS if found is not None and usage_labels.can_be_labelled(found) else ()
+    if found is None or not usage_labels.can_be_labelled(found):
+        return ()
+    return HOURS_VERDICTS if usage_labels.is_of_hours(found) else VERDICTS
 
 
 def chosen_finding(detail: SignalDetail) -> StoredFinding | None:

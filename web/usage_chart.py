@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from operator import add
@@ -71,6 +71,41 @@ def daily_chart(
     )
 
 
+def hourly_chart(
+    by_hour: Mapping[datetime, Decimal], start: datetime, end: datetime, unit: str, first: datetime, last: datetime
+) -> Chart:
+    """Usage by hour in [start, end); those from `first` to `last` that stand out or have no usage are marked."""
+    hours = [start + timedelta(hours=index) for index in range(int((end - start) / timedelta(hours=1)))]
+    values = [by_hour.get(hour) for hour in hours]
+    before = max((value for hour, value in by_hour.items() if start <= hour < first), default=Decimal(0))
+    marked = [hour for hour in hours if first <= hour <= last and not 0 < by_hour.get(hour, Decimal(0)) <= before]
+    scale = axis(max((value for value in values if value is not None), default=Decimal(0)))
+    marks = [
+        Mark(percent(along(index, len(hours))), scale.down(by_hour.get(hour, Decimal(0))),
+             f"{_hour(hour)}: {_used(by_hour.get(hour), unit)}")
+        for index, hour in enumerate(hours) if hour in marked
+    ]  # fmt: skip
+    return Chart(
+        title="Usage by hour",
+        note=f"{unit}, hours in UTC, with the same hours a week before; an hour without events is a gap.",
+        axis=scale,
+        along=_few([f"{hour.day} {hour:%b}" for hour in hours]),
+        columns=("Hour", unit, "Told"),
+        rows=tuple((_hour(hour), quantity(by_hour.get(hour)), "yes" if hour in marked else "") for hour in hours),
+        legend=(("actual", f"{unit} per hour"), ("mark", "told by this signal")),
+        lines=(Line("actual", path(values, scale.top)),),
+        marks=tuple(marks),
+    )
+
+
+def _hour(hour: datetime) -> str:
+    return f"{hour.day} {hour:%b %Y, %H:%M}"
+
+
+def _used(used: Decimal | None, unit: str) -> str:
+    return "no events" if used is None else f"{quantity(used)} {unit}"
+
+
 @dataclass(frozen=True)
 class Range:
     """One day of usage beside what was expected; None: no events."""
@@ -109,8 +144,7 @@ def range_chart(days: Sequence[Range], unit: str, marked: Collection[date], mark
 
 
 def _marked(one: Range, unit: str) -> str:
-    used = "no events" if one.used is None else f"{quantity(one.used)} {unit}"
-    return f"{_day(one.day)}: {used}, expected {quantity(_whole(one.expected))}"
+    return f"{_day(one.day)}: {_used(one.used, unit)}, expected {quantity(_whole(one.expected))}"
 
 
 def _range_row(one: Range, is_marked: bool) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
 -- unusual_hours: what the newest hours show before their day is over: a customer gone silent, an hour far above any before.
--- in: usage_events, usage_streams, terms, usage_windows, periods, announced_days
+-- in: usage_events, usage_streams, terms, usage_windows, periods, announced_days, labelled_hours, hour_segments
 -- grain: one row per item and direction that its newest hours stray in
 -- columns:
 --   integration VARCHAR            the source of the item
@@ -7,11 +7,13 @@
 --   period_start TIMESTAMP         the billing period of the newest hour: its start
 --   period_end TIMESTAMP           its end, which is not part of it
 --   direction VARCHAR              silence or rise
+--   series VARCHAR                 the customer's series of the meter, as in usage_series
+--   oddness VARCHAR                silent_hours or high_hours: what labels go by
 --   source VARCHAR                 the source that sent most of the usage of the last five weeks
 --   first_hour TIMESTAMP           silence: the first hour without usage; rise: the first that stands out
 --   last_hour TIMESTAMP            the newest hour that can be judged; rise: the last that stands out
 --   hours BIGINT                   silence: the hours at which usage was due and did not come; rise: those that stand out
---   score DOUBLE                   silence: how rare it is, 3 is one in 1000 series-months; NULL of a rise
+--   score DOUBLE                   silence: how rare it is, 3 is one in 1000 series-months; rise: the log to base 10 of times; less what labels took off
 --   times DOUBLE                   rise: how many times the highest hour before it; NULL of a silence
 --   before BIGINT                  silence: the most due hours in a row without usage before; NULL of a rise
 --   alike BIGINT                   how many series of the source stray likewise now
@@ -24,7 +26,8 @@
 -- Looks at five weeks of hours of a customer and meter that adds up, once there are two weeks. An hour can be judged when its source has sent
 -- something later, from anybody, and the customer's usual delay is over. An hour is due if the same hour of each of up to four weeks before
 -- had usage. Rises only on days that usage_series does not hold yet. Silence in a known outage,
--- and rises on days of an announced event, are left out.
+-- and rises on days of an announced event, are left out, and what people said to be no fault or planned: while it lasts, and the same
+-- of other days for eight weeks, unless it scores higher by 1.
 CREATE OR REPLACE TEMP TABLE unusual_hours AS
 WITH parts AS (
     SELECT t.integration, t.customer_id, t.meter_id, s.item_no, date_trunc('hour', e.time) AS hour, max_by(e.source, (e.value, e.source)) AS source,
@@ -110,15 +113,19 @@ WITH parts AS (
     FROM stopped AS s
     JOIN hours AS h ON h.integration = s.integration AND h.customer_id = s.customer_id AND h.meter_id = s.meter_id AND h.hour > s.last - INTERVAL 28 DAY
     GROUP BY s.integration, s.customer_id, s.meter_id, s.first, s.last
-), odd AS (
+), strayed AS (
     SELECT s.integration, s.customer_id, s.meter_id, s.item_no, 'silence' AS direction, s.source, s.first_hour, s.last_hour, s.due_hours AS hours, s.score, CAST(NULL AS DOUBLE) AS times,
         s.most_before AS before, CAST(0 AS DECIMAL(38, 9)) AS used, s.usual, p.an_hour
     FROM stopped AS s
     JOIN paces AS p ON p.integration = s.integration AND p.customer_id = s.customer_id AND p.meter_id = s.meter_id
     UNION ALL
-    SELECT s.integration, s.customer_id, s.meter_id, s.item_no, 'rise', s.source, r.first_hour, r.last_hour, r.due_hours, NULL, r.times, NULL, r.used, r.usual, NULL
+    SELECT s.integration, s.customer_id, s.meter_id, s.item_no, 'rise', s.source, r.first_hour, r.last_hour, r.due_hours, log10(r.times), r.times, NULL, r.used, r.usual, NULL
     FROM risen AS r
     JOIN series AS s ON s.integration = r.integration AND s.customer_id = r.customer_id AND s.meter_id = r.meter_id
+), odd AS (
+    SELECT s.* EXCLUDE (score), concat_ws('/', 'customer', s.integration, s.customer_id, s.meter_id) AS series, g.oddness, s.score - g.taken_off AS score
+    FROM strayed AS s
+    JOIN hour_segments AS g ON g.oddness = CASE s.direction WHEN 'silence' THEN 'silent_hours' ELSE 'high_hours' END
 ), charged AS (
     SELECT o.*, p.period_start, p.period_end, p.price, w.quantity,
         CAST(greatest(w.quantity + CASE o.direction WHEN 'rise' THEN o.usual - o.used
@@ -131,7 +138,11 @@ WITH parts AS (
         WHERE (a.is_outage OR o.direction = 'rise') AND coalesce(a.customer_id, o.customer_id) = o.customer_id
             AND coalesce(a.meter_id, o.meter_id) = o.meter_id
             AND a.first_day <= CAST(o.last_hour AS DATE) AND a.last_day >= CAST(o.first_hour AS DATE))
+        AND NOT EXISTS (FROM labelled_hours AS l
+            WHERE l.series = o.series AND l.oddness = o.oddness AND l.first_day <= CAST(o.first_hour AS DATE)
+                AND (CAST(o.first_hour AS DATE) <= l.until_day AND o.score < l.below
+                    OR CAST(o.first_hour AS DATE) <= l.last_day AND o.first_hour <= l.said_at))
 )
-SELECT integration, item_no, period_start, period_end, direction, source, first_hour, last_hour, hours, score, times, before, alike, used, usual,
+SELECT integration, item_no, period_start, period_end, direction, series, oddness, source, first_hour, last_hour, hours, score, times, before, alike, used, usual,
     quantity, usual_quantity, CAST(rate(price, quantity, NULL) AS DECIMAL(38, 4)) AS if_real, CAST(rate(price, usual_quantity, NULL) AS DECIMAL(38, 4)) AS if_error
 FROM charged;

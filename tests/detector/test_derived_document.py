@@ -12,7 +12,10 @@ from billing.books import BY_NAME
 from detector import derived, derived_document, plain_books
 from detector.sources import TOLD
 
-MADE_IN_PYTHON = {"announced_days", "currencies", "integration_dialects", "unusual_scores", "zone_offsets", *TOLD}
+MADE_IN_PYTHON = {
+    "announced_days", "currencies", "hour_segments", "integration_dialects", "labelled_hours", "unusual_scores",
+    "zone_offsets", *TOLD,
+}  # fmt: skip
 RELATIONS = [each for each in derived.derivations() if each.columns]
 
 

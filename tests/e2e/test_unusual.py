@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.axe import violations
 from tests.e2e.conftest import Serve
 from tests.e2e.test_every_page import sideways
-from tests.unusual_home import make
+from tests.unusual_home import make, make_hourly
 
 pytestmark = pytest.mark.e2e
 SOON = 60_000
@@ -53,3 +53,17 @@ def test_a_silence_is_seen_labelled_and_counted(
     page.get_by_role("button", name="Show").click()
     expect(page.locator("svg.plot rect.band")).not_to_have_count(0, timeout=SOON)
     well(page)
+
+
+def test_hours_are_seen_labelled_and_counted(open_browser: Callable[..., Page], serve: Serve, tmp_path: Path) -> None:
+    base = serve(make_hourly(tmp_path / "home"))
+    page = open_browser(width=390)
+    page.goto(f"{base}/signals/SIG-2?show=working")
+    chart = page.get_by_role("region", name="Usage by hour", exact=True)
+    expect(chart.locator("svg.plot circle")).not_to_have_count(0, timeout=SOON)
+    well(page)
+    page.get_by_role("button", name="Planned").click()
+    expect(page.get_by_role("button", name="Planned")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("link", name="How labels move the alarms").click()
+    moved = page.get_by_role("region", name="What labels moved", exact=True)
+    expect(moved.locator("tbody tr").first).to_contain_text("High hours", timeout=SOON)
