@@ -33,7 +33,8 @@ HELD = {
     "announced_days": "SELECT CAST(NULL AS DATE) AS first_day, CAST(NULL AS DATE) AS last_day, FALSE AS is_outage,"
     " '' AS meter_id, '' AS customer_id LIMIT 0",
     "labelled_hours": "SELECT '' AS series, '' AS oddness, CAST(NULL AS DATE) AS first_day,"
-    " CAST(NULL AS DATE) AS last_day, CAST(NULL AS DATE) AS until_day, 0.0::DOUBLE AS below, CAST(NULL AS TIMESTAMP) AS said_at LIMIT 0",
+    " CAST(NULL AS DATE) AS last_day,"
+    " CAST(NULL AS DATE) AS until_day, 0.0::DOUBLE AS below, CAST(NULL AS TIMESTAMP) AS said_at LIMIT 0",
     "hour_segments": "SELECT unnest(['silent_hours', 'high_hours']) AS oddness, 0.0::DOUBLE AS taken_off",
 }
 
