@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +40,11 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write every row here: .parquet or .csv.")
 @click.option("--method", type=click.Choice(METHODS), default="boosting", show_default=True, help="The second look.")
-@click.option("--newest", is_flag=True, help="Only the newest day of daily series: much faster where there are many.")
+@click.option(
+    "--newest",
+    is_flag=True,
+    help="Only the newest day, or of hourly series the newest hour: much faster where there are many.",
+)
 @JSON
 def series(
     file: Path, events: Path | None, budget: float, out: Path | None, method: str, newest: bool, as_json: bool
@@ -65,21 +70,15 @@ def series(
             scoring = Scoring(rows, known, budget, method=method, tell=bar)
         except reading.BadInputError as error:
             raise JobFailed(f"{file}: {error}") from None
-        alarms = _written(scoring, out, _midnight(rows) if newest else None)
+        alarms = _written(scoring, out, rows.newest if newest else None)
     _answer(scoring, alarms, budget, out, as_json)
 
 
-def _midnight(rows: reading.Rows) -> pd.Timestamp:
-    """The begin of the newest day."""
-    return pd.Timestamp(int(rows.second.max()), unit="s").floor("D")
-
-
-def _written(scoring: Scoring, out: Path | None, since: pd.Timestamp | None) -> pd.DataFrame:
+def _written(scoring: Scoring, out: Path | None, since: np.datetime64 | None) -> pd.DataFrame:
     """Write every part, from `since` on, and keep the alarms: those with the highest scores."""
     kept = pd.DataFrame(columns=list(RESULT))
     with _writer(out) as write:
-        for whole in scoring.parts():
-            part = whole if since is None else whole[whole["time"] >= since]
+        for part in scoring.parts(since):
             write(part)
             found = part[part["alarm"]]
             if len(found):

@@ -17,8 +17,17 @@ from detector.unusual.events import KINDS
 
 COLUMNS = ("series", "time", "value")
 EVENT_COLUMNS = ("series", "kind", "start", "end")
-MEMORY = "280MB"
+MEMORY, NEWEST_MEMORY = "280MB", "700MB"
+"""DuckDB's, beyond which it spills. The newest day of many series is read in place and needs little but a row each."""
 YEARS = (1970, 2200)
+QUOTE = "'"
+PARQUET = "read_parquet(?)"
+CASTS = {"instant": "TIMESTAMPTZ", "number": "DOUBLE"}
+PLAIN = {
+    "instant": ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"),
+    "number": ("DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"),
+}
+"""Types whose every value is what its column holds: they need no second look, and times no timezone."""
 
 
 class BadInputError(Exception):
@@ -36,6 +45,8 @@ class Rows:
     value: NDArray[np.float64]
     remarks: tuple[str, ...]
     """What was left out or taken as missing, and how often."""
+    newest: np.datetime64 | None = None
+    """The begin of the newest day or hour, where only that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,17 @@ class EventRows:
 def read_series(path: Path, *, newest: bool = False) -> Rows:
     """The rows of a parquet or csv file with columns series, time and value. Raises BadInputError.
 
-    With `newest` only those of the daily series whose newest day may stand out, and of a sample of the others.
+    With `newest` only those of the series whose newest day, or hour, may stand out, and of a sample of the others.
     """
-    with _workplace() as con:
-        remarks = list(_open(con, path, "given", COLUMNS))
-        _typed(con, path, "given", {"time": "instant", "value": "number"})
-        if newest:
-            newest_day.narrow(con, "typed")
-        return _rows(con, path, remarks)
+    in_place = newest and _source(path) == PARQUET
+    with _workplace(NEWEST_MEMORY if newest else MEMORY) as con:
+        remarks = list(_open(con, path, "given", COLUMNS, in_place=in_place))
+        _typed(con, path, "given", {"time": "instant", "value": "number"}, in_place=in_place)
+        if not newest:
+            return _rows(con, path, "typed", remarks)
+        rows = _rows(con, path, newest_day.narrow(con, "typed"), remarks)
+        unit = "h" if newest_day.is_hourly(con, "narrowed") else "D"
+        return replace(rows, newest=np.datetime64(int(rows.second.max()), "s").astype(f"datetime64[{unit}]"))
 
 
 def read_events(path: Path) -> EventRows:
@@ -74,20 +88,24 @@ def read_events(path: Path) -> EventRows:
 
 
 @contextmanager
-def _workplace() -> Iterator[duckdb.DuckDBPyConnection]:
+def _workplace(memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in little memory, which spills into a folder that goes with it."""
     with (
         tempfile.TemporaryDirectory(prefix="trueup-series-") as spill,
-        duckdb.connect(config={"memory_limit": MEMORY, "threads": 2, "temp_directory": spill}) as con,
+        duckdb.connect(config={"memory_limit": memory, "threads": 2, "temp_directory": spill}) as con,
     ):
         con.execute("SET enable_progress_bar = false")
         yield con
 
 
 def _open(
-    con: duckdb.DuckDBPyConnection, path: Path, name: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> list[str]:
-    """Make the view `name` of a file, numbered by row; says which columns are not used."""
+    con: duckdb.DuckDBPyConnection, path: Path, name: str, needed: tuple[str, ...], optional: tuple[str, ...] = (),
+    *, in_place: bool = False,
+) -> list[str]:  # fmt: skip
+    """Make the table `name` of a file, numbered by row in n; says which columns are not used.
+
+    A parquet file may stay where it is: then it is a view, and read again by each query.
+    """
     con.execute("SET TimeZone = 'UTC'")
     source = _source(path)
     try:
@@ -108,7 +126,12 @@ def _open(
         for column in (*needed, *optional)
     )
     try:
-        con.execute(f"CREATE TEMP TABLE {name} AS SELECT {chosen} FROM {source}", [str(path)])
+        if in_place:
+            lies = f"read_parquet('{str(path).replace(QUOTE, 2 * QUOTE)}', file_row_number = true)"
+            con.execute(f"CREATE TEMP VIEW {name} AS SELECT {chosen}, file_row_number AS n FROM {lies}")
+        else:
+            con.execute(f"CREATE TEMP TABLE {name}_rows AS SELECT {chosen} FROM {source}", [str(path)])
+            con.execute(f"CREATE TEMP VIEW {name} AS SELECT *, rowid AS n FROM {name}_rows")
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise BadInputError(f"{path} cannot be read: {_first_line(error)}; mend the file and try again") from None
     more = [each for key, each in spelled.items() if key not in (*needed, *optional)]
@@ -117,7 +140,7 @@ def _open(
 
 def _source(path: Path) -> str:
     if path.suffix.lower() in (".parquet", ".pq"):
-        return "read_parquet(?)"
+        return PARQUET
     if path.suffix.lower() in (".csv", ".txt", ".tsv", ".gz"):
         return "read_csv(?, all_varchar = true, header = true, null_padding = false)"
     raise BadInputError(f"{path} is neither .parquet nor .csv; save it as one of them")
@@ -129,35 +152,39 @@ def _typed(
     name: str,
     kinds: dict[str, str],
     needed: tuple[str, ...] = ("series", "time"),
+    *,
+    in_place: bool = False,
 ) -> None:
-    """Make the table `typed`, or say where the first value is that is not what its column holds."""
-    casts = {"instant": "TIMESTAMPTZ", "number": "DOUBLE"}
+    """Make `typed`, with times in UTC, or say where the first value is that is not what its column holds."""
     hints = {"instant": "write times as 2026-11-01 or 2026-11-01T06:00:00Z", "number": "write a plain number"}
-    types = {row[0]: row[1] for row in con.execute(f"DESCRIBE {name}").fetchall()}
+    types = {row[0]: row[1] for row in con.execute(f"DESCRIBE {name}").fetchall() if row[0] != "n"}
     for column, kind in kinds.items():
         if kind == "instant" and types[column] in ("BIGINT", "INTEGER", "DOUBLE", "HUGEINT", "BOOLEAN"):
             raise BadInputError(f"{path}, column {column}: {types[column]} is no time; {hints[kind]}")
-        wrong = con.execute(f"""
-            SELECT rowid + 1, CAST("{column}" AS VARCHAR) FROM {name}
+        wrong = (
+            types[column] not in PLAIN[kind]
+            and con.execute(f"""
+            SELECT n + 1, CAST("{column}" AS VARCHAR) FROM {name}
             WHERE "{column}" IS NOT NULL AND trim(CAST("{column}" AS VARCHAR)) <> ''
-                AND TRY_CAST("{column}" AS {casts[kind]}) IS NULL LIMIT 1""").fetchone()
+                AND TRY_CAST("{column}" AS {CASTS[kind]}) IS NULL LIMIT 1""").fetchone()
+        )
         if wrong:
             raise BadInputError(
                 f"{path}, row {_place(path, wrong[0])}, column {column}: {wrong[1][:40]!r} is no {kind}; {hints[kind]}"
             )
     for column in needed:
-        empty = con.execute(f"""
-            SELECT rowid + 1 FROM {name}
-            WHERE "{column}" IS NULL OR trim(CAST("{column}" AS VARCHAR)) = '' LIMIT 1""").fetchone()
+        text = f"""OR trim("{column}") = ''""" if types[column] == "VARCHAR" else ""
+        empty = con.execute(f'SELECT n + 1 FROM {name} WHERE "{column}" IS NULL {text} LIMIT 1').fetchone()
         if empty:
             raise BadInputError(
                 f"{path}, row {_place(path, empty[0])}, column {column}: it is empty; fill it or leave the row out"
             )
-    others = [column for column in types if column not in kinds]
-    told = ", ".join(f'"{column}"' for column in others)
-    cast = ", ".join(f'TRY_CAST("{column}" AS {casts[kind]}) AS "{column}"' for column, kind in kinds.items())
-    con.execute(f"CREATE TEMP TABLE typed AS SELECT {told}, {cast}, rowid AS n FROM {name}")
-    con.execute(f"DROP TABLE {name}")
+    told = ", ".join(f'"{column}"' for column in types if column not in kinds)
+    cast = ", ".join(_cast(column, kind, types[column]) for column, kind in kinds.items())
+    made = "VIEW" if in_place else "TABLE"
+    con.execute(f"CREATE TEMP {made} typed AS SELECT {told}, {cast}, n FROM {name}")
+    if not in_place:
+        con.execute(f"DROP VIEW {name}; DROP TABLE {name}_rows")
     for column in (column for column, kind in kinds.items() if kind == "instant"):
         far = con.execute(f"""
             SELECT n + 1, CAST("{column}" AS VARCHAR) FROM typed
@@ -170,11 +197,22 @@ def _typed(
             )
 
 
-def _rows(con: duckdb.DuckDBPyConnection, path: Path, remarks: list[str]) -> Rows:
-    odd = con.execute("SELECT count(*) FROM typed WHERE NOT isfinite(value)").fetchall()[0][0]
+def _cast(column: str, kind: str, type: str) -> str:
+    """A column as what it holds; times without a timezone, in UTC, since with one all work on them is slow."""
+    if kind == "number":
+        return f'TRY_CAST("{column}" AS DOUBLE) AS "{column}"'
+    if type in PLAIN["instant"]:
+        return f'CAST("{column}" AS TIMESTAMP) AS "{column}"'
+    at = f'TRY_CAST("{column}" AS TIMESTAMPTZ)'
+    plain = f"CASE WHEN isfinite({at}) THEN make_timestamp(epoch_us({at})) ELSE CAST({at} AS TIMESTAMP) END"
+    return f'{plain} AS "{column}"'
+
+
+def _rows(con: duckdb.DuckDBPyConnection, path: Path, table: str, remarks: list[str]) -> Rows:
+    odd = con.execute(f"SELECT count(*) FROM {table} WHERE NOT isfinite(value)").fetchall()[0][0]
     if odd:
         remarks.append(f"{odd:,} values are infinite or not a number and count as missing")
-    rows = numbered(con, "typed")
+    rows = numbered(con, table)
     if not len(rows.names):
         raise BadInputError(f"{path} has no rows; give it some")
     last = np.ones(len(rows.code), dtype=bool)
@@ -187,14 +225,15 @@ def _rows(con: duckdb.DuckDBPyConnection, path: Path, remarks: list[str]) -> Row
 
 def numbered(con: duckdb.DuckDBPyConnection, relation: str) -> Rows:
     """The rows of a relation with series, time, value and, for the order of rows that repeat a time, n."""
-    codes = f"""
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE codes AS
         SELECT series, (row_number() OVER (ORDER BY min(time), CAST(series AS VARCHAR)) - 1)::INTEGER AS code
-        FROM {relation} GROUP BY series"""
+        FROM {relation} GROUP BY series""")
     got = con.execute(f"""
         SELECT code, epoch(time)::BIGINT AS second,
             CASE WHEN isfinite(value) THEN value ELSE 'nan'::DOUBLE END AS value
-        FROM {relation} JOIN ({codes}) USING (series) ORDER BY code, time, n""").fetchnumpy()
-    names = con.execute(f"SELECT CAST(series AS VARCHAR) AS series FROM ({codes}) ORDER BY code").fetchnumpy()["series"]
+        FROM {relation} JOIN codes USING (series) ORDER BY code, time, n""").fetchnumpy()
+    names = con.execute("SELECT CAST(series AS VARCHAR) AS series FROM codes ORDER BY code").fetchnumpy()["series"]
     value = np.ma.filled(np.ma.asarray(got["value"], dtype=np.float64), np.nan)
     return Rows(np.asarray(names, dtype=object), np.asarray(got["code"]), np.asarray(got["second"]), value, ())
 

@@ -100,14 +100,16 @@ class Scoring:
         self.models = [scored.model for scored in self._scored]
         self._alarms, self._alarmed = 0, 0
 
-    def parts(self) -> Iterator[pd.DataFrame]:
-        """The result by series and time, as frames of up to some 250,000 rows."""
+    def parts(self, since: np.datetime64 | None = None) -> Iterator[pd.DataFrame]:
+        """The result by series and time, as frames of up to some 250,000 rows; with `since` from that time on."""
         self._alarms = self._alarmed = 0
         for grid, scored in zip(self._grids, self._scored, strict=True):
-            for begin, end in _row_parts(grid.usage.values.shape):
-                yield self._counted(_part(self._rows, grid, scored, begin, end, self._threshold))
+            first = 0 if since is None else max(0, int(np.searchsorted(grid.usage.times, since)) - 1)
+            n, steps = grid.usage.values.shape
+            for begin, end in _row_parts((n, steps - first)):
+                yield self._counted(_part(self._rows, grid, scored, begin, end, first, self._threshold), since)
         for code in self._alone.tolist():
-            yield self._counted(_alone(self._rows, code, self._threshold))
+            yield self._counted(_alone(self._rows, code, self._threshold), since)
 
     def outstanding(self, since: np.datetime64, least: float) -> pd.DataFrame:
         """The steps from `since` on that score `least` or more: series, time, value (NaN without a row), expected,
@@ -124,7 +126,8 @@ class Scoring:
         """Counts; of alarms as far as the parts have been read."""
         return Summary(len(self._rows.names), len(self._rows.code), self._alarms, self._alarmed)
 
-    def _counted(self, part: pd.DataFrame) -> pd.DataFrame:
+    def _counted(self, whole: pd.DataFrame, since: np.datetime64 | None) -> pd.DataFrame:
+        part = whole if since is None else whole[whole["time"] >= since]
         self._alarms += int(part["alarm"].sum())
         self._alarmed += int(part.loc[part["alarm"], "series"].nunique())
         return part
@@ -161,20 +164,21 @@ def _row_parts(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         yield begin, min(begin + size, shape[0])
 
 
-def _part(rows: Rows, grid: Grid, scored: Scored, begin: int, end: int, least: float) -> pd.DataFrame:
-    usage, cells = grid.usage, slice(begin, end)
+def _part(rows: Rows, grid: Grid, scored: Scored, begin: int, end: int, first: int, least: float) -> pd.DataFrame:
+    """The rows of the series from `begin` up to before `end`, at the steps from `first` on."""
+    usage, cells = grid.usage, (slice(begin, end), slice(first, None))
     low, high = np.searchsorted(grid.row, [begin, end])
-    steps = usage.values.shape[1]
-    second = np.full((end - begin, steps), -1, dtype=np.int64)
-    second[grid.row[low:high] - begin, grid.step[low:high]] = rows.second[grid.given[low:high]]
+    given = low + np.flatnonzero(grid.step[low:high] >= first)
+    second = np.full((end - begin, usage.values.shape[1] - first), -1, dtype=np.int64)
+    second[grid.row[given] - begin, grid.step[given] - first] = rows.second[grid.given[given]]
     score_of = scored.score[cells]
-    expected_row = _should_have_come(scored, begin, end, steps)
+    expected_row = _should_have_come(scored, begin, end, usage.values.shape[1])[:, first:]
     at = np.nonzero((second >= 0) | expected_row)
-    told = _told(grid, scored, begin, end)
+    told = _told(grid, scored, begin, end, first)
     times = np.where(
         second[at] >= 0,
         second[at],
-        usage.times[at[1]].astype("datetime64[s]").astype(np.int64) + _offset(rows, grid)[at[0] + begin],
+        usage.times[at[1] + first].astype("datetime64[s]").astype(np.int64) + _offset(rows, grid)[at[0] + begin],
     )
     values = usage.values[cells][at]
     height = np.where(np.isnan(score_of[at]), np.nan, score_of[at]).astype(np.float64)
@@ -202,12 +206,12 @@ def _should_have_come(scored: Scored, begin: int, end: int, steps: int) -> NDArr
     return due
 
 
-def _told(grid: Grid, scored: Scored, begin: int, end: int) -> NDArray[np.object_]:
+def _told(grid: Grid, scored: Scored, begin: int, end: int, first: int) -> NDArray[np.object_]:
     found, usage = scored.candidates, grid.usage
-    told = np.full((end - begin, usage.values.shape[1]), "", dtype=object)
-    chosen = np.flatnonzero((found.row >= begin) & (found.row < end))
+    told = np.full((end - begin, usage.values.shape[1] - first), "", dtype=object)
+    chosen = np.flatnonzero((found.row >= begin) & (found.row < end) & (found.step >= first))
     chosen = chosen[scored.score[found.row[chosen], found.step[chosen]] >= TOLD_FROM]
-    told[found.row[chosen] - begin, found.step[chosen]] = reasons.reasons(
+    told[found.row[chosen] - begin, found.step[chosen] - first] = reasons.reasons(
         found, chosen, usage.values, scored.expected, usage.times, usage.cadence
     )
     return told
