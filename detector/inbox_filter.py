@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, false, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, and_, false, func, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -94,13 +94,11 @@ class Filter:
 
 def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """What the filter asks of a row of `signals` to be listed. What is merged into another signal is listed only among
-    every signal; its money counts wherever the other one is listed. `all_rows`: for counting along every row, where no
-    index is searched.
+    every signal; its money counts wherever the other one is listed. `all_rows`: for counting along an index that has
+    all of it, where none is searched for these.
     """
-    return [
-        *counted(wanted, now, all_rows=all_rows),
-        *([] if wanted.view == "every" else [Signal.merged_into.is_(None)]),
-    ]
+    alone = func.coalesce(Signal.merged_into, 0) == 0 if all_rows else Signal.merged_into.is_(None)
+    return [*counted(wanted, now, all_rows=all_rows), *([] if wanted.view == "every" else [alone])]
 
 
 def counted(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
@@ -158,11 +156,13 @@ def _view(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
 
 
 def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
-    """Open is told by the status itself where all rows are read: SQLite takes a computed column from no index."""
+    """Open is told by the status itself where all rows are read: SQLite takes a computed column from no index, and
+    searches no index for what is worked out first.
+    """
     if status == "any":
         return []
     if status == "open":
-        return [Signal.status.in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
+        return [func.coalesce(Signal.status, "").in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
     return [Signal.status == status]
 
 
