@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -106,16 +107,16 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
     by = _grouping(wanted.group)
     where = conditions(wanted, now, all_rows=True)
     query = (  # from an index alone: names and money are read for the groups that are shown
-        select(func.count(), func.max(literal_column(SEVERITY_RANK)), *by.columns)
+        select(func.count(), func.max(literal_column(SEVERITY_RANK)), *by.along)
         .where(*where)
-        .group_by(*by.columns)
-        .order_by(func.sum(Signal.rank_amount).desc(), *by.columns)
+        .group_by(*by.along)
+        .order_by(func.sum(Signal.rank_amount).desc(), *by.along)
         .limit(limit)
     )
     rows = session.execute(query).all()
     groups = [tuple(row[2:]) for row in rows]
     names = _names(session, by, groups, where)
-    totals = totals_of_groups(session, wanted, now, by.key, by.one_of(groups))
+    totals = totals_of_groups(session, wanted, now, by.key, by.one_of(groups) if len(rows) == limit else true())
     found = []
     for count, severity, *values in rows:
         key = by.of(values)
@@ -159,12 +160,21 @@ def _entities_of(session: Session, items: Sequence[Signal]) -> dict[int, list[Si
 
 @dataclass(frozen=True)
 class _Grouping:
-    """By what signals are grouped: the columns in the order of an index, and how they make one key and a name."""
+    """By what signals are grouped: the columns, how they make one key and a name, and what stands for none.
+
+    `is_ordered`: an index in their order has all that ranks a group; else that is the one of the inbox's sums.
+    """
 
     columns: tuple[InstrumentedAttribute[Any], ...]
     key: SQLColumnExpression[Any]
     name: SQLColumnExpression[Any]
     none: str = ""
+    is_ordered: bool = True
+
+    @property
+    def along(self) -> Sequence[SQLColumnExpression[Any]]:
+        """The columns, or the same ones so that no index in their order is taken."""
+        return self.columns if self.is_ordered else [func.nullif(column, "") for column in self.columns]
 
     def of(self, values: Sequence[str | None]) -> str:
         """The key of a group."""
@@ -184,8 +194,10 @@ def _among(column: InstrumentedAttribute[Any], values: Collection[str | None]) -
 _GROUPINGS: Mapping[str, _Grouping] = {
     "cause": _Grouping((Signal.cause_type, Signal.cause_id), Signal.cause_type + ":" + Signal.cause_id, Signal.title),
     "customer": _Grouping((Signal.customer_id,), func.coalesce(Signal.customer_id, ""), Signal.customer_name),
-    "rule": _Grouping((Signal.rule,), Signal.rule, Signal.code),
-    "bill_run": _Grouping((Signal.bill_run_id,), func.coalesce(Signal.bill_run_id, NO_RUN), Signal.bill_run_id, NO_RUN),
+    "rule": _Grouping((Signal.rule,), Signal.rule, Signal.code, is_ordered=False),
+    "bill_run": _Grouping(
+        (Signal.bill_run_id,), func.coalesce(Signal.bill_run_id, NO_RUN), Signal.bill_run_id, NO_RUN, is_ordered=False
+    ),
 }
 
 
