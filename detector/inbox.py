@@ -32,6 +32,7 @@ from detector.inbox_filter import NO_RUN, BadFilter, Filter, conditions
 from detector.overview import Overview, Total, overview, totals_of_groups
 from detector.similar import Similar
 from store.operational_tables import SEVERITY_RANK, Signal, SignalEntity
+from store.unindexed import unindexed
 
 __all__ = [
     "BadFilter",
@@ -174,7 +175,7 @@ class _Grouping:
     @property
     def along(self) -> Sequence[SQLColumnExpression[Any]]:
         """The columns, or the same ones so that no index in their order is taken."""
-        return self.columns if self.is_ordered else [func.nullif(column, "") for column in self.columns]
+        return self.columns if self.is_ordered else [unindexed(column) for column in self.columns]
 
     def of(self, values: Sequence[str | None]) -> str:
         """The key of a group."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, false, func, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, and_, false, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, SignalText
+from store.unindexed import unindexed
 
 URGENT = timedelta(hours=24)
 """A signal is urgent while one of its drafts becomes final within this time."""
@@ -97,7 +98,7 @@ def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list
     every signal; its money counts wherever the other one is listed. `all_rows`: for counting along an index that has
     all of it, where none is searched for these.
     """
-    alone = func.coalesce(Signal.merged_into, 0) == 0 if all_rows else Signal.merged_into.is_(None)
+    alone = (unindexed(Signal.merged_into) if all_rows else Signal.merged_into).is_(None)
     return [*counted(wanted, now, all_rows=all_rows), *([] if wanted.view == "every" else [alone])]
 
 
@@ -156,13 +157,11 @@ def _view(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
 
 
 def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
-    """Open is told by the status itself where all rows are read: SQLite takes a computed column from no index, and
-    searches no index for what is worked out first.
-    """
+    """Open is told by the status itself where all rows are read: SQLite takes a computed column from no index."""
     if status == "any":
         return []
     if status == "open":
-        return [func.coalesce(Signal.status, "").in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
+        return [unindexed(Signal.status).in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
     return [Signal.status == status]
 
 
