@@ -33,6 +33,8 @@ from web import create_app
 
 SECONDS = 8.0
 CONNECTIONS = 16
+MOST = 100_000
+"""Events a second that bodies are made for."""
 TOKEN = "bench"
 METER = {
     "meter_id": "t",
@@ -116,9 +118,7 @@ def measured(kind: str, size: int, seconds: float) -> dict[str, float]:
         process = context.Process(target=serve, args=(kind, folder, there))
         process.start()
         port = here.recv()
-        bodies = [
-            batches(size, int(120_000 * seconds / 8 / CONNECTIONS / size) + 1, f"{c}") for c in range(CONNECTIONS)
-        ]
+        bodies = [batches(size, int(MOST * seconds / CONNECTIONS / size) + 1, f"{c}") for c in range(CONNECTIONS)]
         counted: list[int] = []
         send(port, batches(size, 1, "warm"), time.monotonic() + 60, size, [])
         began = time.monotonic()

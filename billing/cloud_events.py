@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from billing.canonical import json_text
 
 LONGEST = 512
 """Characters that id, source, type and subject may have each."""
@@ -31,9 +34,10 @@ class Flaw:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """One event as the books hold it. `flaws`: why it cannot count; then what it lacks is empty."""
+class Usage(NamedTuple):
+    """One event as the books hold it, `properties` as JSON text. `flaws`: why it cannot count; then what it lacks is
+    empty.
+    """
 
     id: str
     source: str
@@ -41,7 +45,7 @@ class Usage:
     subject: str
     time: datetime
     value: Decimal | None
-    data: object
+    properties: str | None
     flaws: tuple[Flaw, ...] = ()
 
     @property
@@ -68,26 +72,29 @@ def read(event: object, received_at: datetime, reads: Reads) -> Usage:
         flaws.append(Flaw("/specversion", 'must be "1.0"'))
     for name in _NAMES:
         stated = event.get(name)
-        if type(stated) is not str or not 0 < len(stated) <= LONGEST or "\0" in stated:
+        if type(stated) is not str or not 0 < len(stated) <= LONGEST or "\0" in stated or not _is_text(stated):
             flaws.append(Flaw(f"/{name}", f"must be a text of 1 to {LONGEST} characters"))
-    time, late = _time(event.get("time"), received_at)
+    time, late = instant(event.get("time"), received_at)
     data, value = event.get("data"), None
+    properties = None if data is None else json_text(data)
     if late:
         flaws.append(late)
     if event.get("datacontenttype", "application/json") != "application/json" or "data_base64" in event:
         flaws.append(Flaw("/datacontenttype", "data must be JSON"))
     elif not isinstance(data, dict | None):
         flaws.append(Flaw("/data", "must be a JSON object"))
+    elif properties is not None and not _is_text(properties):
+        flaws.append(Flaw("/data", "holds half a character (a lone surrogate)"))
     elif (path := reads.get(str(event.get("type")))) is not None:
-        value, wrong = _value(data, path)
+        value, wrong = metered(data, path)
         if wrong:
             flaws.append(wrong)
     if flaws:
         return _kept(event, event, received_at, flaws)
-    return Usage(event["id"], event["source"], event["type"], event["subject"], time, value, data)
+    return Usage(event["id"], event["source"], event["type"], event["subject"], time, value, properties)
 
 
-def _time(stated: object, received_at: datetime) -> tuple[datetime, Flaw | None]:
+def instant(stated: object, received_at: datetime) -> tuple[datetime, Flaw | None]:
     """The instant at which it happened; without one, that at which it was received."""
     if stated is None:
         return received_at, None
@@ -100,7 +107,8 @@ def _time(stated: object, received_at: datetime) -> tuple[datetime, Flaw | None]
     return received_at, Flaw("/time", "must be an instant with its offset (RFC 3339)")
 
 
-def _value(data: dict[str, object] | None, path: Sequence[str]) -> tuple[Decimal | None, Flaw | None]:
+def metered(data: Mapping[str, object] | None, path: Sequence[str]) -> tuple[Decimal | None, Flaw | None]:
+    """The number at a path of the data of an event, or why there is none that can count."""
     found: object = data
     for step in path:
         found = found.get(step) if isinstance(found, dict) else None
@@ -121,9 +129,16 @@ def _value(data: dict[str, object] | None, path: Sequence[str]) -> tuple[Decimal
 def _kept(event: Mapping[str, object], whole: object, received_at: datetime, flaws: list[Flaw]) -> Usage:
     """A flawed event under a key of its own: sent again as it should be, it counts."""
     content = json.dumps(whole, sort_keys=True, default=str)
-    named = {
-        name: str(event.get(name) or "").replace("\0", "")[:LONGEST] for name in ("id", "source", "type", "subject")
-    }
-    key = f"{named['id']}!{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    data = {"event": whole}
-    return Usage(key, named["source"], named["type"], named["subject"], received_at, None, data, tuple(flaws))
+    id, source, type, subject = (_readable(str(event.get(name) or "")).replace("\0", "")[:LONGEST] for name in _NAMES)
+    key = f"{id}!{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    properties = _readable(json_text({"event": whole}))
+    return Usage(key, source, type, subject, received_at, None, properties, tuple(flaws))
+
+
+def _is_text(stated: str) -> bool:
+    """Whether it can be written: JSON can escape half of a character, which is none."""
+    return stated.isascii() or _readable(stated) == stated
+
+
+def _readable(stated: str) -> str:
+    return stated.encode(errors="replace").decode()

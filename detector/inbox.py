@@ -6,20 +6,33 @@ money. Money of several currencies is only compared through the configured ranki
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import SQLColumnExpression, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from detector import keyset
 from detector.detail import EntityPage, SignalDetail, as_json, entities, number, signal, sparklines
-from detector.inbox_filter import NO_RUN, BadFilter, Filter, conditions, counted
-from detector.overview import Overview, Total, overview, totals_by
+from detector.inbox_filter import NO_RUN, BadFilter, Filter, conditions
+from detector.overview import Overview, Total, overview, totals_of_groups
 from detector.similar import Similar
-from store.operational_tables import Signal, SignalEntity
+from store.operational_tables import SEVERITY_RANK, Signal, SignalEntity
+from store.unindexed import unindexed
 
 __all__ = [
     "BadFilter",
@@ -92,21 +105,24 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
 
     Raises BadFilter when the filter names no group.
     """
-    key, name = _group_columns(wanted.group)
-    where = conditions(wanted, now)
-    query = (
-        select(key, func.max(name), func.count(), func.max(Signal.severity_rank))
+    by = _grouping(wanted.group)
+    where = conditions(wanted, now, all_rows=True)
+    query = (  # from an index alone: names and money are read for the groups that are shown
+        select(func.count(), func.max(literal_column(SEVERITY_RANK)), *by.along)
         .where(*where)
-        .group_by(key)
-        .order_by(func.sum(Signal.rank_amount).desc(), key)
+        .group_by(*by.along)
+        .order_by(func.sum(Signal.rank_amount).desc(), *by.along)
         .limit(limit)
     )
     rows = session.execute(query).all()
-    totals = totals_by(session, key, [*counted(wanted, now), key.in_([row[0] for row in rows])])
-    return [
-        Group(value, name or value, count, severity, totals.get(value, ()), _narrowed(wanted, value))
-        for value, name, count, severity in rows
-    ]
+    groups = [tuple(row[2:]) for row in rows]
+    names = _names(session, by, groups, where)
+    totals = totals_of_groups(session, wanted, now, by.key, by.one_of(groups) if len(rows) == limit else true())
+    found = []
+    for count, severity, *values in rows:
+        key = by.of(values)
+        found.append(Group(key, names.get(key) or key, count, severity, totals.get(key, ()), _narrowed(wanted, key)))
+    return found
 
 
 def matching(session: Session, wanted: Filter, now: datetime) -> list[int]:
@@ -126,6 +142,15 @@ def export(session: Session, wanted: Filter, now: datetime) -> Iterator[dict[str
         wanted = replace(wanted, after=following)
 
 
+def _names(
+    session: Session, by: _Grouping, groups: Sequence[tuple[str | None, ...]], where: Sequence[ColumnElement[bool]]
+) -> dict[str, str]:
+    """What each group is called, by one of its signals."""
+    one = (select(by.name).where(*where, by.one_of([group])).limit(1).scalar_subquery() for group in groups)
+    named = [select(literal(by.of(group)), name) for group, name in zip(groups, one, strict=True)]
+    return {key: name for key, name in session.execute(union_all(*named)) if name} if named else {}
+
+
 def _entities_of(session: Session, items: Sequence[Signal]) -> dict[int, list[SignalEntity]]:
     named: dict[int, list[SignalEntity]] = {item.id: [] for item in items}
     query = select(SignalEntity).where(SignalEntity.signal_id.in_(named))
@@ -134,17 +159,54 @@ def _entities_of(session: Session, items: Sequence[Signal]) -> dict[int, list[Si
     return named
 
 
-def _group_columns(group: str) -> tuple[SQLColumnExpression[Any], SQLColumnExpression[Any]]:
-    match group:
-        case "cause":
-            return Signal.cause_type + ":" + Signal.cause_id, Signal.title
-        case "customer":
-            return func.coalesce(Signal.customer_id, ""), Signal.customer_name
-        case "rule":
-            return Signal.rule, Signal.code
-        case "bill_run":
-            return func.coalesce(Signal.bill_run_id, NO_RUN), func.coalesce(Signal.bill_run_id, NO_RUN)
-    raise BadFilter("group needs one of cause, customer, rule, bill_run")
+@dataclass(frozen=True)
+class _Grouping:
+    """By what signals are grouped: the columns, how they make one key and a name, and what stands for none.
+
+    `is_ordered`: an index in their order has all that ranks a group; else that is the one of the inbox's sums.
+    """
+
+    columns: tuple[InstrumentedAttribute[Any], ...]
+    key: SQLColumnExpression[Any]
+    name: SQLColumnExpression[Any]
+    none: str = ""
+    is_ordered: bool = True
+
+    @property
+    def along(self) -> Sequence[SQLColumnExpression[Any]]:
+        """The columns, or the same ones so that no index in their order is taken."""
+        return self.columns if self.is_ordered else [unindexed(column) for column in self.columns]
+
+    def of(self, values: Sequence[str | None]) -> str:
+        """The key of a group."""
+        return ":".join(self.none if value is None else value for value in values)
+
+    def one_of(self, groups: Sequence[tuple[str | None, ...]]) -> ColumnElement[bool]:
+        """Whether a signal is in one of these groups, so that an index finds it."""
+        each = [_among(column, {group[at] for group in groups}) for at, column in enumerate(self.columns)]
+        return and_(*each, tuple_(*self.columns).in_(groups)) if len(each) > 1 else each[0]
+
+
+def _among(column: InstrumentedAttribute[Any], values: Collection[str | None]) -> ColumnElement[bool]:
+    known = column.in_(sorted(value for value in values if value is not None))
+    return or_(known, column.is_(None)) if None in values else known
+
+
+_GROUPINGS: Mapping[str, _Grouping] = {
+    "cause": _Grouping((Signal.cause_type, Signal.cause_id), Signal.cause_type + ":" + Signal.cause_id, Signal.title),
+    "customer": _Grouping((Signal.customer_id,), func.coalesce(Signal.customer_id, ""), Signal.customer_name),
+    "rule": _Grouping((Signal.rule,), Signal.rule, Signal.code, is_ordered=False),
+    "bill_run": _Grouping(
+        (Signal.bill_run_id,), func.coalesce(Signal.bill_run_id, NO_RUN), Signal.bill_run_id, NO_RUN, is_ordered=False
+    ),
+}
+
+
+def _grouping(group: str) -> _Grouping:
+    try:
+        return _GROUPINGS[group]
+    except KeyError:
+        raise BadFilter("group needs one of cause, customer, rule, bill_run") from None
 
 
 def _narrowed(wanted: Filter, key: str) -> Filter:

@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, SignalText
+from store.unindexed import unindexed
 
 URGENT = timedelta(hours=24)
 """A signal is urgent while one of its drafts becomes final within this time."""
@@ -94,13 +95,11 @@ class Filter:
 
 def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """What the filter asks of a row of `signals` to be listed. What is merged into another signal is listed only among
-    every signal; its money counts wherever the other one is listed. `all_rows`: for counting along every row, where no
-    index is searched.
+    every signal; its money counts wherever the other one is listed. `all_rows`: for counting along an index that has
+    all of it, where none is searched for these.
     """
-    return [
-        *counted(wanted, now, all_rows=all_rows),
-        *([] if wanted.view == "every" else [Signal.merged_into.is_(None)]),
-    ]
+    alone = (unindexed(Signal.merged_into) if all_rows else Signal.merged_into).is_(None)
+    return [*counted(wanted, now, all_rows=all_rows), *([] if wanted.view == "every" else [alone])]
 
 
 def counted(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
@@ -162,7 +161,7 @@ def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
     if status == "any":
         return []
     if status == "open":
-        return [Signal.status.in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
+        return [unindexed(Signal.status).in_(OPEN_STATUSES) if all_rows else Signal.is_open.is_(True)]
     return [Signal.status == status]
 
 

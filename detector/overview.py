@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, not_, select, true
 from sqlalchemy.orm import Session
 
-from detector.inbox_filter import FACETS, Filter, asleep, counted, narrowing, urgent
+from detector.inbox_filter import FACETS, Filter, asleep, conditions, counted, narrowing, urgent
 from detector.signal_content import SEVERAL
 from store.operational_tables import OPEN_STATUSES, Signal, SignalImpact
 
@@ -48,38 +48,76 @@ class Overview:
 
 @dataclass(frozen=True)
 class _Part:
-    """Signals that are alike in every facet and currency."""
+    """Signals that are alike in every facet and currency; `listed`: how many of them each kind of view lists."""
 
     values: Mapping[str, str | None]
     currency: str | None
-    count: int
     money: tuple[Decimal, Decimal, Decimal]
+    listed: Mapping[str, int]
+    is_shown: bool
 
 
 def overview(session: Session, wanted: Filter, now: datetime) -> Overview:
-    """The counts and sums of a filter, whatever page of it is looked at; worked out once per reading session."""
+    """The counts and sums of a filter, whatever page of it is looked at."""
+    parts = [part for part in _parts(session, wanted, now) if part.is_shown]
+    matching = [part for part in parts if _matches(part, wanted)]
+    facets = {name: _facet(parts, name, wanted) for name in FACETS}
+    totals = _totals(matching, wanted)
+    if any(part.currency == SEVERAL for part in matching):
+        totals = _added(totals, _several(session, [*counted(wanted, now), Signal.money_in == SEVERAL]))
+    return Overview(sum(part.listed[_kind(wanted)] for part in matching), totals, facets)
+
+
+def counts(session: Session, filters: Mapping[str, Filter], now: datetime, beside: Filter) -> dict[str, int]:
+    """How many signals each filter lists; of those that only look at facets from the walk that `beside` takes, too."""
+    parts = _parts(session, Filter(view=beside.view), now)
+    found = {
+        name: sum(part.listed[_kind(wanted)] for part in parts if _matches(part, wanted))
+        for name, wanted in filters.items()
+        if not narrowing(wanted)
+    }
+    narrowed = [
+        func.count().filter(and_(True, *conditions(wanted, now, all_rows=True))).label(name)
+        for name, wanted in filters.items()
+        if name not in found
+    ]
+    return found | (dict(session.execute(select(*narrowed).select_from(Signal)).one()._mapping) if narrowed else {})
+
+
+def totals_of_groups(
+    session: Session,
+    wanted: Filter,
+    now: datetime,
+    key: SQLColumnExpression[Any],
+    where: ColumnElement[bool],
+) -> dict[Any, tuple[Total, ...]]:
+    """The money of the signals that a filter counts and `where` holds for, by `key`; by a facet from the walk alone."""
+    parts = [part for part in _parts(session, wanted, now) if part.is_shown and _matches(part, wanted)]
+    has_several = any(part.currency == SEVERAL for part in parts)
+    facet = next((name for name, column in FACETS.items() if column is key), None)
+    if facet is None or has_several:
+        return totals_by(session, key, [*counted(wanted, now, all_rows=True), where], has_several=has_several)
+    found: dict[str | None, list[_Part]] = {}
+    for part in parts:
+        found.setdefault(part.values[facet], []).append(part)
+    return {value: _totals(own, wanted) for value, own in found.items()}
+
+
+def _parts(session: Session, wanted: Filter, now: datetime) -> Sequence[_Part]:
+    """The groups of one walk; read once per reading session."""
+    only = Filter(_kind(wanted), code=wanted.code, cause=wanted.cause, customer=wanted.customer,
+                  bill_run=wanted.bill_run, entity=wanted.entity, q=wanted.q)  # fmt: skip
     if not session.get_bind().get_execution_options().get("read_only"):
-        return _overview(session, wanted, now)
+        return [_part(row) for row in session.execute(_query(only, now))]
     known = session.info.setdefault(__name__, {})
-    key = (replace(wanted, after="", sort="risk", group=""), now)
-    if key not in known:
-        known[key] = _overview(session, wanted, now)
-    found: Overview = known[key]
+    if (only, now) not in known:
+        known[only, now] = [_part(row) for row in session.execute(_query(only, now))]
+    found: Sequence[_Part] = known[only, now]
     return found
 
 
-def _overview(session: Session, wanted: Filter, now: datetime) -> Overview:
-    parts = [_part(row) for row in session.execute(_query(wanted, now)) if row[-1]]
-    matching = [part for part in parts if _matches(part, wanted)]
-    facets = {name: _facet(parts, name, wanted) for name in FACETS}
-    totals = _totals(matching)
-    if any(part.currency == SEVERAL for part in matching):
-        totals = _added(totals, _several(session, [*counted(wanted, now), Signal.money_in == SEVERAL]))
-    return Overview(sum(part.count for part in matching), totals, facets)
-
-
 def totals_by(
-    session: Session, key: SQLColumnExpression[Any], where: Sequence[ColumnElement[bool]]
+    session: Session, key: SQLColumnExpression[Any], where: Sequence[ColumnElement[bool]], *, has_several: bool = True
 ) -> dict[Any, tuple[Total, ...]]:
     """The money of the signals that match `where` per currency, by `key`.
 
@@ -92,7 +130,8 @@ def totals_by(
         .where(*where, Signal.money_in == SEVERAL)
     )
     found: dict[Any, dict[str, Total]] = {}
-    for query in (single.group_by(key, Signal.money_in), several.group_by(key, SignalImpact.currency)):
+    queries = [single.group_by(key, Signal.money_in), several.group_by(key, SignalImpact.currency)]
+    for query in queries if has_several else queries[:1]:
         for value, currency, *sums, count in session.execute(query):
             own = found.setdefault(value, {})
             before = own.get(currency, Total(currency, Decimal(0), Decimal(0), Decimal(0), 0))
@@ -111,18 +150,24 @@ def _sums(table: type[Signal] | type[SignalImpact]) -> list[Any]:
 
 
 def _query(wanted: Filter, now: datetime) -> Any:
-    shown = _shown(wanted, now)
+    shown = _shown(wanted.view, now)
     money = [func.sum(case((shown, column), else_=0)) for column in (Signal.under, Signal.over, Signal.exposure)]
     keys = (*FACETS.values(), Signal.money_in)
-    listed = shown if wanted.view == "every" else and_(shown, Signal.merged_into.is_(None))
-    count = func.sum(case((listed, 1), else_=0)).cast(Integer)
-    any_shown = func.sum(case((shown, 1), else_=0)).cast(Integer)
-    return select(*keys, *money, count, any_shown).where(*narrowing(wanted)).group_by(*keys)
+    alone = Signal.merged_into.is_(None)
+    listed = [_number(and_(_shown(kind, now), alone)) for kind in _KINDS if kind != "every"]
+    return select(*keys, *money, *listed, func.count(), _number(shown)).where(*narrowing(wanted)).group_by(*keys)
 
 
-def _shown(wanted: Filter, now: datetime) -> ColumnElement[bool]:
-    """What the view shows, apart from who has the signal."""
-    match wanted.view:
+_KINDS = ("inbox", "urgent", "snoozed", "every")
+"""The views apart from who has the signal."""
+
+
+def _kind(wanted: Filter) -> str:
+    return wanted.view if wanted.view in _KINDS else "inbox"
+
+
+def _shown(kind: str, now: datetime) -> ColumnElement[bool]:
+    match kind:
         case "every":
             return true()
         case "snoozed":
@@ -132,10 +177,20 @@ def _shown(wanted: Filter, now: datetime) -> ColumnElement[bool]:
     return not_(asleep(now))
 
 
+def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many rows fulfil it."""
+    return func.sum(case((condition, 1), else_=0)).cast(Integer)
+
+
 def _part(row: Any) -> _Part:
-    *values, currency, under, over, exposure, count, _ = row
+    *values, currency, under, over, exposure = row[: len(FACETS) + 4]
+    *listed, shown = row[len(FACETS) + 4 :]
     return _Part(
-        dict(zip(FACETS, values, strict=True)), currency, count, (_exact(under), _exact(over), _exact(exposure))
+        dict(zip(FACETS, values, strict=True)),
+        currency,
+        (_exact(under), _exact(over), _exact(exposure)),
+        dict(zip(_KINDS, listed, strict=True)),
+        bool(shown),
     )
 
 
@@ -163,17 +218,17 @@ def _has_status(part: _Part, status: str) -> bool:
 def _facet(parts: Iterable[_Part], name: str, wanted: Filter) -> list[tuple[str | None, int]]:
     counts: Counter[str | None] = Counter()
     for part in parts:
-        if part.count and _matches(part, wanted, but=name):
-            counts[part.values[name]] += part.count
+        if (count := part.listed[_kind(wanted)]) and _matches(part, wanted, but=name):
+            counts[part.values[name]] += count
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] or ""))
 
 
-def _totals(parts: Iterable[_Part]) -> tuple[Total, ...]:
+def _totals(parts: Iterable[_Part], wanted: Filter) -> tuple[Total, ...]:
     sums: dict[str, Total] = {}
     for part in parts:
         if part.currency and part.currency != SEVERAL:
             before = sums.get(part.currency, Total(part.currency, _ZERO, _ZERO, _ZERO, 0))
-            sums[part.currency] = _plus(before, Total(part.currency, *part.money, part.count))
+            sums[part.currency] = _plus(before, Total(part.currency, *part.money, part.listed[_kind(wanted)]))
     return tuple(sums[currency] for currency in sorted(sums))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from store.operational_tables import Signal, SignalEntity, StoredFinding
+from store.unindexed import unindexed
 
 CHUNK = 500
 """How many ids one statement names at most."""
@@ -61,7 +62,7 @@ def of_customer(session: Session, customer: str) -> list[Share]:
         SignalEntity.entity_id == StoredFinding.subject_id,
         SignalEntity.customer_id == customer,
     )
-    return _read(session, _current().where(Signal.id.in_(named), own.exists()))
+    return _read(session, _current().where(StoredFinding.signal_id.in_(named), own.exists()))
 
 
 def of_invoices(session: Session, invoices: Sequence[str]) -> list[Share]:
@@ -72,7 +73,7 @@ def of_invoices(session: Session, invoices: Sequence[str]) -> list[Share]:
         numbers.update(session.scalars(select(SignalEntity.signal_id).where(some, SignalEntity.type == "invoice")))
     found = []
     for start in range(0, len(numbers), CHUNK):
-        found += _read(session, _current().where(Signal.id.in_(sorted(numbers)[start : start + CHUNK])))
+        found += _read(session, _current().where(StoredFinding.signal_id.in_(sorted(numbers)[start : start + CHUNK])))
     return [share for share in found if share.invoices & wanted]
 
 
@@ -97,7 +98,9 @@ def _current() -> Select[Signal, StoredFinding]:
     return (
         select(Signal, StoredFinding)
         .join(StoredFinding, StoredFinding.signal_id == Signal.id)
-        .where(Signal.is_open.is_(True), StoredFinding.gone_since.is_(None), StoredFinding.currency.is_not(None))
+        .where(
+            unindexed(Signal.is_open).is_(True), StoredFinding.gone_since.is_(None), StoredFinding.currency.is_not(None)
+        )
         .order_by(StoredFinding.period_start, StoredFinding.id)
     )
 

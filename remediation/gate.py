@@ -38,6 +38,10 @@ CORRECTIONS = ("correct_draft", "edit_draft_line")
 Key = tuple[str, str]
 """An integration and the id of one of its drafts: two systems may call two drafts alike."""
 
+ASKED = ("integration", "invoice_id", "customer_id", "currency", "total", "status", "finalizes_at", "auto_advance",
+         "version_at")  # fmt: skip
+"""What is asked of an invoice's row in the books."""
+
 STATES = ("blocked", "held", "warned", "corrected", "released", "passed")
 
 
@@ -102,15 +106,21 @@ def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
 
 
 def standing(
-    session: Session, rows: Sequence[Mapping[str, Any]], behind: Mapping[str, str], now: datetime
+    session: Session,
+    rows: Sequence[Mapping[str, Any]],
+    behind: Mapping[str, str],
+    now: datetime,
+    *,
+    with_money: bool = True,
 ) -> list[Draft]:
     """How drafts stand, without alerts; what is blocked first, then by when it becomes final.
 
-    `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale.
+    `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale. Reasons say their
+    money unless nobody asks for it.
     """
     keys = {_key(row) for row in rows}
     named, done = _signals(session, keys), _actions(session, keys)
-    told = _findings(session, {signal.id for signals in named.values() for signal in signals})
+    told = _findings(session, {signal.id for signals in named.values() for signal in signals}) if with_money else {}
     found = []
     for row in rows:
         key = _key(row)
@@ -277,15 +287,13 @@ def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[Any]]:
 
 
 def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
-    names = ("integration", "invoice_id", "customer_id", "currency", "total", "finalizes_at", "auto_advance",
-             "version_at")  # fmt: skip
     where, values = ("AND (invoice_id = ? OR bill_run_id = ?)", [invoice, invoice]) if invoice else ("", [])
     with closing(remedy.setting.warehouse.connect(read_only=True)) as con:
-        query = f"SELECT {', '.join(names)} FROM books.invoices WHERE status = 'draft' {where}"
+        query = f"SELECT {', '.join(ASKED)} FROM books.invoices WHERE status = 'draft' {where}"
         rows = con.execute(query, values).fetchall()
     return [
         {name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-         for name, value in zip(names, row, strict=True)}
+         for name, value in zip(ASKED, row, strict=True)}
         for row in rows
     ]  # fmt: skip
 

@@ -12,25 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
 from billing.cloud_events import Reads, Usage, path_of
+from store.known_events import ARRIVED, INTEGRATION, Key, KnownEvents
 from store.lake import ALIAS
-from store.rows import json_text
 from store.upsert import literal, utc
 from store.warehouse import Warehouse
-
-INTEGRATION = "events"
-"""The integration of events that came by HTTP."""
-
-WINDOW = timedelta(days=32)
-"""How long an event that is sent again is known (OpenMeter's default). Its event time does not matter for it."""
-
-RECENT = 300_000
-"""Keys that are kept in memory; beyond them the lake is asked."""
 
 PATIENCE = 0.1
 """Seconds, at most, that a commit waits for as much company as the last ones had; never more than half of what the last
@@ -55,8 +46,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _NAMES = ", ".join(f'"{name}"' for name in _SCHEMA.names)
-_SAME = "t.source = s.source AND t.event_id = s.event_id"
-_OTHER = " OR ".join(f't."{c}" IS DISTINCT FROM s."{c}"' for c in ("event_type", "subject", "value", "properties"))
+_KEYS = pa.schema([("source", pa.string()), ("event_id", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -66,19 +56,6 @@ class Taken:
     accepted: int
     duplicates: int
     conflicts: tuple[str, ...] = ()
-
-
-@dataclass
-class _Recent:
-    """The keys of events received since `since`, with a hash of their content: true of the lake at `snapshot` only.
-
-    With it a commit need not read the many small files that the commits before it left. Whoever else writes makes a
-    snapshot of their own, after which the lake is asked for everything again.
-    """
-
-    since: datetime
-    snapshot: int
-    keys: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -105,7 +82,7 @@ class Intake:
     _writing: bool = False
     _usual: int = 1  # batches of a commit lately
     _took: float = 0.0  # seconds that the last commit took
-    _recent: _Recent | None = None
+    _known: KnownEvents = field(default_factory=KnownEvents)
     _reads: tuple[float, Reads] = (float("-inf"), {})
 
     def reads(self) -> Reads:
@@ -173,94 +150,63 @@ class Intake:
 
     def _stored(self, batches: Sequence[_Batch]) -> list[Taken]:
         """One transaction for all batches. Of one key the first stays, also within and across them."""
-        first: dict[tuple[str, str], tuple[Usage, datetime]] = {}
+        first: dict[Key, tuple[Usage, datetime]] = {}
         for batch in batches:
             for event in batch.events:
                 first.setdefault((event.source, event.id), (event, batch.received_at))
         if not first:
             return [Taken(0, 0) for _ in batches]
-        now = self.clock()
+        contents = {key: hash(_content(event)) for key, (event, _) in first.items()}
         with closing(self.warehouse.connect()) as con:
-            con.register("arrived", _table(list(first.values())))
-            contents = {key: _hash(event) for key, (event, _) in first.items()}
-            known, recent = self.warehouse.alone(con, lambda: self._insert(con, now, contents))
-        self._recent = recent if len(recent.keys) <= RECENT else None
+            con.register(ARRIVED, _table(list(first.values())))
+            now = self.clock()
+            known = self.warehouse.alone(con, lambda: self._insert(con, now, contents))
+        if len(known) < len(contents):
+            new = {key: content for key, content in contents.items() if key not in known} if known else contents
+            self._known.committed(new, max(batch.received_at for batch in batches))
         return [_taken(batch, first, known) for batch in batches]
 
-    def _insert(
-        self, con: duckdb.DuckDBPyConnection, now: datetime, contents: Mapping[tuple[str, str], int]
-    ) -> tuple[dict[tuple[str, str], bool], _Recent]:
-        """Inserts what is new. The keys that were known, with whether their content was another, and what is recent."""
-        row = con.execute(f"FROM ducklake_current_snapshot('{ALIAS}')").fetchone()
-        snapshot = int(row[0]) if row else 0
-        recent = self._recent
-        if recent is None or recent.snapshot != snapshot:
-            recent = _Recent(_after_all(con, now), snapshot)
-        known = _known(con, now - WINDOW, recent.since)
-        known |= {key: recent.keys[key] != content for key, content in contents.items() if key in recent.keys}
-        new = {key: content for key, content in contents.items() if key not in known}
-        if not new:
-            return known, recent
+    def _insert(self, con: duckdb.DuckDBPyConnection, now: datetime, contents: Mapping[Key, int]) -> dict[Key, bool]:
+        """Inserts what is new. The keys that were known, with whether their content was another."""
+        self._known.catch_up(con, now)
+        known = self._known.among(con, now, contents)
+        if len(known) == len(contents):
+            return known
+        chosen = ARRIVED
         if known:
-            listed = pa.table(
-                {"source": [key[0] for key in known], "event_id": [key[1] for key in known]}, schema=_KEYS
-            )
-            con.register("known_ids", listed)
-        chosen = "arrived s ANTI JOIN known_ids t USING (source, event_id)" if known else "arrived"
+            sources, ids = zip(*known, strict=True)
+            con.register("known_ids", pa.table({"source": sources, "event_id": ids}, schema=_KEYS))
+            chosen = f"{ARRIVED} ANTI JOIN known_ids USING (source, event_id)"
         at = literal(now)
         columns = f"{_NAMES}, synced_at, version_at"
         con.execute(f"INSERT INTO {ALIAS}.usage_events ({columns}) SELECT {_NAMES}, {at}, {at} FROM {chosen}")
-        return known, _Recent(recent.since, snapshot + 1, recent.keys | new)
-
-
-_KEYS = pa.schema([("source", pa.string()), ("event_id", pa.string())])
-
-
-def _after_all(con: duckdb.DuckDBPyConnection, now: datetime) -> datetime:
-    """An instant that every event of the lake was received before: now, unless a clock was ahead."""
-    row = con.execute(
-        f"SELECT max(received_at) FROM {ALIAS}.usage_events WHERE integration = '{INTEGRATION}'"
-    ).fetchone()
-    latest = row[0] if row else None
-    return now if latest is None else max(now, latest.replace(tzinfo=UTC) + timedelta(microseconds=1))
-
-
-def _known(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> dict[tuple[str, str], bool]:
-    """The keys that the lake holds of events received in that time, with whether their content is another."""
-    times = f"received_at >= {literal(since)} AND received_at < {literal(until)}"
-    held = f"FROM {ALIAS}.usage_events WHERE integration = '{INTEGRATION}' AND {times}"
-    keys = (
-        f"SELECT source, event_id FROM arrived s SEMI JOIN (SELECT source, event_id {held}) t USING (source, event_id)"
-    )
-    if not con.execute(keys).fetchall():
-        return {}
-    compared = f"SELECT s.source, s.event_id, ({_OTHER}) FROM arrived s JOIN (SELECT * {held}) t ON {_SAME}"
-    return {(str(source), str(id)): bool(other) for source, id, other in con.execute(compared).fetchall()}
+        return known
 
 
 def _table(arrived: Sequence[tuple[Usage, datetime]]) -> pa.Table:
     """The events as the lake holds them. Their instants are UTC already (billing.cloud_events)."""
-    events, received = zip(*arrived, strict=True) if arrived else ((), ())
+    events, received = zip(*arrived, strict=True)
+    ids, sources, types, subjects, times, values, properties, flaws = zip(*events, strict=True)
     naive = {at: utc(at) for at in set(received)}
-    columns: list[Sequence[object]] = [
-        [INTEGRATION] * len(events),
-        [event.id for event in events],
-        [event.source for event in events],
-        [event.type for event in events],
-        [event.subject for event in events],
-        [event.time.replace(tzinfo=None) for event in events],
-        [event.value for event in events],
-        [None if event.data is None else json_text(event.data) for event in events],
+    odd = any(flaws)
+    columns: list[Sequence[object] | pa.Array] = [
+        pa.repeat(INTEGRATION, len(events)),
+        ids,
+        sources,
+        types,
+        subjects,
+        pa.array(times, pa.timestamp("us", "UTC")).cast(pa.timestamp("us")),
+        values,
+        properties,
         [naive[at] for at in received],
-        ["invalid" if event.flaws else "accepted" for event in events],
-        [event.error if event.flaws else None for event in events],
+        ["invalid" if each else "accepted" for each in flaws] if odd else pa.repeat("accepted", len(events)),
+        [event.error for event in events] if odd else pa.nulls(len(events), pa.string()),
     ]
-    return pa.table([pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA)
+    made = [c if isinstance(c, pa.Array) else pa.array(c, type=f.type) for c, f in zip(columns, _SCHEMA, strict=True)]
+    return pa.table(made, schema=_SCHEMA)
 
 
-def _taken(
-    batch: _Batch, first: dict[tuple[str, str], tuple[Usage, datetime]], known: dict[tuple[str, str], bool]
-) -> Taken:
+def _taken(batch: _Batch, first: Mapping[Key, tuple[Usage, datetime]], known: Mapping[Key, bool]) -> Taken:
     accepted = duplicates = 0
     conflicts = []
     for event in batch.events:
@@ -275,9 +221,5 @@ def _taken(
     return Taken(accepted, duplicates, tuple(conflicts[:100]))
 
 
-def _hash(event: Usage) -> int:
-    return hash((event.type, event.subject, event.value, None if event.data is None else json_text(event.data)))
-
-
 def _content(event: Usage) -> tuple[object, ...]:
-    return event.type, event.subject, event.value, event.data
+    return event.type, event.subject, event.value, event.properties

@@ -24,7 +24,10 @@ _IS_OPEN = f"status IN ({', '.join(repr(status) for status in OPEN_STATUSES)})"
 _LIVE = "status NOT IN ('resolved', 'false_positive')"
 _GIVEN, _REMARK = "kind = 'assign'", "kind = 'comment'"
 _COVERING = "covers IS NOT NULL"
-_SEVERITY = "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"
+SEVERITY_RANK = (
+    "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"
+)
+"""How grave a severity is, as SQL."""
 
 
 class Table(DeclarativeBase):
@@ -73,6 +76,10 @@ class Run(Table):
     cancelled_by: Mapped[str | None]
 
 
+_GROUPED = ("status", "severity", "rank_amount", "snoozed_until", "merged_into")
+"""What is counted of a group of signals and ranks it."""
+
+
 class Signal(Table):
     """What stays the same while a defect lives: its cause, its state, who has it, and what the inbox sorts by."""
 
@@ -82,7 +89,8 @@ class Signal(Table):
         Index("ix_signals_fingerprint", "fingerprint", "id"),
         Index("ix_signals_rule", "rule", "is_open", "rank_amount", "id"),
         Index("ix_signals_customer", "customer_id", "is_open", "rank_amount", "id"),
-        Index("ix_signals_cause", "cause_type", "cause_id"),
+        Index("ix_signals_cause", "cause_type", "cause_id", *_GROUPED),
+        Index("ix_signals_customers", "customer_id", *_GROUPED),
         Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_merged", "merged_into"),
         Index("ix_signals_closed", "is_open", "status_at"),
@@ -109,6 +117,8 @@ class Signal(Table):
             "exposure",
             "is_open",
             "merged_into",
+            "rank_amount",
+            "bill_run_id",
         ),
     )
 
@@ -132,7 +142,7 @@ class Signal(Table):
         str
     ]  # unhandled | triaged | in_progress | awaiting_external | resolved | suppressed | false_positive
     is_open: Mapped[bool] = mapped_column(Boolean, Computed(_IS_OPEN, persisted=True))
-    severity_rank: Mapped[int] = mapped_column(Integer, Computed(_SEVERITY, persisted=True))
+    severity_rank: Mapped[int] = mapped_column(Integer, Computed(SEVERITY_RANK, persisted=True))
     status_at: Mapped[datetime]
     status_reason: Mapped[str | None]  # opened, reopened, self_healed, expected, waived: ... as the timeline names it
     priority: Mapped[str]  # P1 | P2 | P3 | P4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from billing.books import BY_NAME
+from billing.canonical import json_text
 from billing.model import DECIMAL_PLACES, Column, Kind, Table
 from store.upsert import APPEND_ONLY, utc
 
@@ -78,34 +78,6 @@ def _value(column: Column, value: object) -> object:
     if isinstance(value, bool | int | float):
         raise TypeError("text is needed")
     return str(value)
-
-
-_ENCODED = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False).encode
-
-
-def json_text(value: object) -> str:
-    """JSON with its keys in order and every Decimal as the number that it is, digit by digit.
-
-    Raises TypeError, ValueError for what JSON cannot say.
-    """
-    try:  # without a Decimal in it the standard library does it in one go
-        return _ENCODED(value)
-    except TypeError:
-        return _with_decimals(value)
-
-
-def _with_decimals(value: object) -> str:
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_with_decimals(value[k])}" for k in sorted(value))
-            + "}"
-        )
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_with_decimals, value)) + "]"
-    if isinstance(value, Decimal) and value.is_finite():
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _instant(value: object) -> datetime:

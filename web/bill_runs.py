@@ -68,7 +68,8 @@ def shown(id: str) -> tuple[str, int]:
         compared = _compared(books, row)
         ids = run_invoices.ids(books, row)
     with operational.reading(console().engine) as session:
-        standing = gate.standing(session, drafts, stale(session, console().limits, now()), now())
+        behind = stale(session, console().limits, now())
+        standing = gate.standing(session, drafts, behind, now(), with_money=False)
         found = shares.of_invoices(session, ids)
         count, blocking = _blocking(session, standing, found)
         return show(

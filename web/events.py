@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
 import duckdb
 from flask import Blueprint, Response, current_app, request
 
-from billing.cloud_events import Usage, read
+from billing.cloud_events import Reads, Usage, read
+from store import plain_events
 from store.intake import Intake
 from store.lake import LakeError
 from web.console import now
@@ -47,9 +49,7 @@ def take() -> Response:
     """Store the events of the request, and say what became of them."""
     request.max_content_length = LARGEST
     way, received_at = intake(), now()
-    reads = way.reads()
-    one, events = _events()
-    usages = [read(event, received_at, reads) for event in events]
+    one, usages = _usages(received_at, way.reads())
     taken = way.add(usages, received_at)
     flawed = [(place, usage) for place, usage in enumerate(usages) if usage.flaws]
     told: dict[str, object] = {"accepted": taken.accepted, "duplicates": taken.duplicates, "invalid": len(flawed)}
@@ -69,13 +69,23 @@ def refused() -> Response:
     return answer(200, {"invalid": rows})
 
 
-def _events() -> tuple[bool, list[object]]:
+def _usages(received_at: datetime, reads: Reads) -> tuple[bool, list[Usage]]:
     """Whether the request is one event, and its events. Raises Refused."""
     kind = _TYPES.get(request.mimetype)
     if kind is None:
         raise Refused(415, "This content type is not taken", f"Send one of {', '.join(_TYPES)}.")
+    body = request.get_data(cache=False)
+    plain = plain_events.read(body, received_at, reads) if kind != "one" else None
+    if plain is not None and len(plain) <= MOST:
+        return False, plain
+    one, events = _events(kind, body)
+    return one, [read(event, received_at, reads) for event in events]
+
+
+def _events(kind: str, sent: bytes) -> tuple[bool, list[object]]:
+    """Whether the body is one event, and its events. Raises Refused."""
     try:
-        body = json.loads(request.get_data(cache=False), parse_float=Decimal, parse_constant=_no_number)
+        body = json.loads(sent, parse_float=Decimal, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Refused(400, "The body is no JSON", str(error)[:200]) from None
     one = kind == "one" or (kind == "either" and not isinstance(body, list))

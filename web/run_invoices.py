@@ -7,11 +7,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from remediation import gate
 from web import places
 from web.console import rows
 from web.lookups import Row
 from web.places import Place
 
+_ASKED = ", ".join(f"i.{name}" for name in gate.ASKED)
 _OF_RUN = "FROM books.invoices AS i WHERE i.bill_run_id = $run AND i.integration = $integration"
 
 
@@ -86,12 +88,12 @@ def invoices(
 
 def drafts(books: DuckDBPyConnection, run: Mapping[str, Any]) -> list[Row]:
     """The run's drafts as the gate asks for them."""
-    return rows(books, f"SELECT i.* {_OF_RUN} AND i.status = 'draft' ORDER BY i.invoice_id", _key(run))
+    return rows(books, f"SELECT {_ASKED} {_OF_RUN} AND i.status = 'draft' ORDER BY i.invoice_id", _key(run))
 
 
 def every_draft(books: DuckDBPyConnection) -> list[Row]:
     """Every draft as the gate asks for it, of a bill run or not."""
-    return rows(books, "SELECT * FROM books.invoices WHERE status = 'draft' ORDER BY invoice_id")
+    return rows(books, f"SELECT {_ASKED} FROM books.invoices AS i WHERE status = 'draft' ORDER BY invoice_id")
 
 
 def ids(books: DuckDBPyConnection, run: Mapping[str, Any]) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import view_query
+from detector import overview, view_query
 from detector.inbox import BadFilter, Filter
 from detector.inbox_filter import conditions
 from store.operational_tables import Signal
@@ -43,7 +43,7 @@ def tabs(session: Session, wanted: Filter, kept: Sequence[SavedView], default: S
     fixed = {name: Filter(view=name, me=wanted.me, status="any" if name == "every" else "open") for name, _ in VIEWS}
     saved = {f"saved-{view.id}": (view, filter) for view in kept if (filter := _filter(view, wanted.me))}
     filters = {**fixed, **{name: filter for name, (_, filter) in saved.items() if not filter.q}}
-    counts = _counts(session, filters)
+    counts = overview.counts(session, filters, now(), beside=wanted)
     here = addresses.address(wanted)
     shown = next((name for name, (_, filter) in saved.items() if addresses.address(filter) == here), wanted.view)
     always = [
@@ -75,12 +75,3 @@ def _address(filter: Filter, default: SavedView | None) -> str:
     """The view's address; where the bare inbox opens on another view, the open signals have to be asked for."""
     address = addresses.address(filter)
     return "/signals?view=inbox" if default and address == "/signals" else address
-
-
-def _counts(session: Session, filters: Mapping[str, Filter]) -> dict[str, int]:
-    """How many signals each filter lists, all in one statement; a search for text is too dear to be counted."""
-    columns = [
-        func.count().filter(and_(True, *conditions(wanted, now(), all_rows=True))).label(name)
-        for name, wanted in filters.items()
-    ]
-    return dict(session.execute(select(*columns).select_from(Signal)).one()._mapping)

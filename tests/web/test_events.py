@@ -15,6 +15,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from billing.cloud_events import read
+from store import known_events
 from store.intake import Intake
 from store.warehouse import Warehouse
 from tests.web.company import Home, live
@@ -198,8 +199,15 @@ def test_a_write_that_fails_stores_nothing_and_the_same_events_sent_again_count(
     assert post(app, [event()]).json["accepted"] == 1
 
 
-def test_intakes_side_by_side_store_each_event_once(home: Home) -> None:
-    """Each knows what it wrote itself, and asks the lake again once another wrote, imported or compacted."""
+@pytest.mark.parametrize(("recent", "hashed"), [(300_000, 1_000), (2, 1_000), (2, 3), (300_000, 0)])
+def test_intakes_side_by_side_store_each_event_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch, recent: int, hashed: int
+) -> None:
+    """Each knows what it wrote itself, and asks the lake again once another wrote, imported or compacted; however much
+    of it fits into memory.
+    """
+    monkeypatch.setattr(known_events, "RECENT", recent)
+    monkeypatch.setattr(known_events, "HASHED", hashed)
     clock = iter(NOW + timedelta(seconds=n) for n in range(100))
     intakes = [Intake(home.warehouse, lambda: next(clock)) for _ in range(2)]
 
@@ -213,8 +221,10 @@ def test_intakes_side_by_side_store_each_event_once(home: Home) -> None:
     assert add(1, "c") == (1, 0)
     assert add(0, "b", "c", "d") == (1, 2)
     assert add(0, "d", "e") == (1, 1)
+    home.warehouse.upsert_rows({"meters": [METER]}, integration="other", version_at=next(clock))
+    assert add(0, "a", "e", "e2") == (1, 2)
     home.warehouse.compact(next(clock), files=0)
     assert add(0, "a", "e", "f") == (1, 2)
     assert add(1, "f", "a", "g") == (1, 2)
-    assert [row[0] for row in stored(home.warehouse)] == list("abcdefg")
+    assert [row[0] for row in stored(home.warehouse)] == ["a", "b", "c", "d", "e", "e2", "f", "g"]
     assert Intake(home.warehouse, lambda: next(clock)).add([read(event("a"), NOW, {})], NOW).duplicates == 1

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from store.rows import json_text
+from billing.canonical import json_text
 
 
 def test_decimals_are_numbers_with_all_their_digits_and_keys_are_in_order() -> None:
