@@ -20,6 +20,9 @@ MOST_TAKEN, MOST_GIVEN = 1.0, 0.3
 SILENT_HOURS, HIGH_HOURS = "silent_hours", "high_hours"
 OF_HOURS = {SILENT_HOURS: ("silence", "drop"), HIGH_HOURS: ("spike", "unit")}
 """What hours within a day are called, and what their day may be called once it is over."""
+SILENCE = "silence"
+DIRECTIONS = {"spike": "rise", "drift_up": "rise", "drop": "fall", "drift_down": "fall"}
+"""What is one finding of a rule, as in unusual_periods; any other oddness is a direction of its own."""
 
 
 class Verdict(StrEnum):
@@ -80,18 +83,15 @@ class Learned:
         shift = log10((len(said) - faults + 1) / (faults + 1))
         return max(-MOST_GIVEN, min(MOST_TAKEN, shift))
 
-    def repeats(self, series: str, oddness: str, day: date, score: float) -> bool:
-        """Whether a person has said of the same, on this series and lately, that it is no fault: of the day itself, or
-        of hours in it.
+    def repeats(self, series: str, oddness: str, day: date, score: float, began: date | None = None) -> bool:
+        """Whether a person has said of the same, on this series and lately, that it is no fault: of the day itself, of
+        hours in it, of the silence that `began` by then, or of what was no less rare.
         """
         return any(
             label.series == series
             and label.verdict is not Verdict.FAULT
-            and label.first_day <= day
-            and (
-                (label.oddness == oddness and day <= label.last_day + REPEATS_FOR and score < label.score + HIGHER)
-                or (oddness in OF_HOURS.get(label.oddness, ()) and day <= label.last_day)
-            )
+            and label.first_day <= day <= label.last_day + REPEATS_FOR
+            and _is_same(label, oddness, day, score, began or day)
             for label in self.labels
         )
 
@@ -99,6 +99,16 @@ class Learned:
     def hours_let_pass(self) -> list[UsageLabel]:
         """What was said of hours to be no fault."""
         return [label for label in self.labels if label.oddness in OF_HOURS and label.verdict is not Verdict.FAULT]
+
+
+def _is_same(label: UsageLabel, oddness: str, day: date, score: float, began: date) -> bool:
+    """Whether what was labelled is this, or the like of it."""
+    if day <= label.last_day:
+        alike = DIRECTIONS.get(oddness, oddness) == DIRECTIONS.get(label.oddness, label.oddness)
+        return alike or oddness in OF_HOURS.get(label.oddness, ())
+    if label.oddness != oddness:
+        return False
+    return score < label.score + HIGHER or (oddness == SILENCE and began <= label.last_day)
 
 
 NOTHING = Learned()

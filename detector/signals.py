@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from detector import covered, merged, team
@@ -27,6 +27,7 @@ from detector.signal_content import Content, Money, content, fingerprint, ranked
 from detector.signal_rows import Described, describe, write_content, write_point, write_remaining
 from store import operational
 from store.operational_tables import Run, Signal, SignalEvent, SignalImpact, StoredFinding
+from store.usage_tables import UsageLabelRow
 
 
 def fold(
@@ -54,7 +55,7 @@ def fold(
         by_fingerprint.setdefault(fingerprint(finding), []).append(finding)
     live = _live(session, rule.name)
     ended = _ended(session, by_fingerprint)
-    aside = _aside(session, ended)
+    aside = _aside(session, ended, run.as_of)
     found = [
         folding.found(key, some, live.get(key), ended.get(key, ()), aside.get(key, {}))
         for key, some in by_fingerprint.items()
@@ -212,10 +213,15 @@ class _Folding:
             return self._refresh(signal, current, self._difference(signal, current))
         if signal.suppressed_until is None:
             return self._refresh(signal, current, Reason.SUPPRESSED_EXPECTED)
-        if self.run.as_of < signal.suppressed_until:
+        if self.run.as_of < signal.suppressed_until and not self._is_labelled(signal):
             return self._refresh(signal, current, Reason.SUPPRESSED_DISMISSED)
         self._move(signal, "unhandled", Reason.RETURNED)
         return self._refresh(signal, current, Reason.RETURNED)
+
+    def _is_labelled(self, signal: Signal) -> bool:
+        """Whether somebody labelled its usage: the run lets the same pass, so what it found is something else."""
+        query = select(Signal.id).where(Signal.id == signal.id, labelled(self.run.as_of))
+        return self.session.scalar(query) is not None
 
     def _open(self, key: str, current: Content) -> Decision:
         signal = Signal(fingerprint=key, status="unhandled", version=1, occurrences=0, clear_runs=0)
@@ -347,14 +353,23 @@ def _ended(session: Session, fingerprints: Iterable[str]) -> dict[str, list[Sign
     return ended
 
 
-def _aside(session: Session, ended: Mapping[str, Sequence[Signal]]) -> dict[str, dict[str, Reason]]:
+def labelled(as_of: datetime) -> ColumnElement[bool]:
+    """Whether the usage of a Signal was labelled by then: its labels say what is let pass, not its dismissal."""
+    undone = select(SignalEvent.id).where(
+        SignalEvent.change_id == UsageLabelRow.change_id, SignalEvent.undone_by.is_not(None)
+    )
+    said = select(UsageLabelRow.id).where(UsageLabelRow.signal_id == Signal.id, UsageLabelRow.at <= as_of)
+    return said.where(~undone.exists()).exists()
+
+
+def _aside(session: Session, ended: Mapping[str, Sequence[Signal]], as_of: datetime) -> dict[str, dict[str, Reason]]:
     """By fingerprint, the findings that somebody said are none, or closed without verification, and which of both."""
     fingerprints = {signal.id: key for key, signals in ended.items() for signal in signals}
     waived = and_(Signal.status == "resolved", Signal.status_reason == "waived")
     query = (
         select(StoredFinding.signal_id, StoredFinding.key, Signal.status)
         .join(Signal, Signal.id == StoredFinding.signal_id)
-        .where(or_(Signal.status == "false_positive", waived))
+        .where(or_(and_(Signal.status == "false_positive", ~labelled(as_of)), waived))
     )
     aside: dict[str, dict[str, Reason]] = {}
     ids = list(fingerprints)

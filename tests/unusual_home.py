@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,8 +31,8 @@ WEEK = np.array([1, 1.05, 1.1, 1.05, 1, 0.6, 0.5])
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def rows() -> Rows:
-    """The books: one event a day, none in the last four days of the one who has stopped."""
+def rows(until: datetime = NOW, back: Collection[int] = ()) -> Rows:
+    """The books: one event a day, none of the one who has stopped from four days before NOW on but on days `back`."""
     given: Mapping[str, list[dict[str, Any]]] = {
         "customers": [{"customer_id": name, "name": f"Customer {name}", "status": "active"} for name in _names()],
         "subjects": [{"subject": f"{name}-prod", "customer_id": name} for name in _names()],
@@ -49,7 +49,7 @@ def rows() -> Rows:
             }
             for name in _names()
         ],
-        "usage_events": list(_events()),
+        "usage_events": list(_events(until, back)),
     }
     base = case_rows.company(RULES / "cases" / "company.yaml")
     catalogue = {name: base.rows[name] for name in ("meters", "plans", "prices", "price_tiers")}
@@ -60,14 +60,14 @@ def _names() -> list[str]:
     return [f"c{number:02}" for number in range(CUSTOMERS)]
 
 
-def _events() -> Any:
+def _events(until: datetime, back: Collection[int]) -> Any:
     noise = np.random.default_rng(5)
     last = int((NOW - FIRST) / timedelta(days=1))
     for number, name in enumerate(_names()):
-        for day in range(min(DAYS, last)):
+        for day in range(int((until - FIRST) / timedelta(days=1))):
             used = round(200 * (1 + number) * WEEK[day % 7] * float(np.exp(noise.normal(0, 0.06))))
             at = FIRST + timedelta(days=day, hours=12)
-            if f"/{name}/" in STOPPED and day >= last - SILENT_DAYS:
+            if f"/{name}/" in STOPPED and day >= last - SILENT_DAYS and at.day not in back:
                 continue
             yield {
                 "event_id": f"{name}_{day}", "subject": f"{name}-prod", "value": used, "time": at,

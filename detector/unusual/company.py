@@ -6,6 +6,7 @@ what moves many series at once is ordinary to the model and just what a total is
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from detector.learned import Announced, Learned, Verdict
+from detector.learned import SILENCE, Announced, Learned, Verdict
 from detector.unusual import cells, pool, reading
 from detector.unusual import model as models
 from detector.unusual.examine import Model
@@ -134,11 +135,29 @@ def _outstanding(rows: Rows, changes: EventRows, model: Model | None, learned: L
     found = scoring.outstanding(newest - np.timedelta64(SHOWN_DAYS, "D"), LEAST)
     found["day"] = found["time"].dt.date
     found["score"] -= found["oddness"].map(learned.taken_off)
-    told = zip(found["series"], found["oddness"], found["day"], found["score"], strict=True)
+    began = _silent_since(rows, found, {label.series for label in learned.labels})
+    told = zip(found["series"], found["oddness"], found["day"], found["score"], began, strict=True)
     repeats = np.array([learned.repeats(*each) for each in told], dtype=bool)
     kept = found[(found["score"] >= LEAST) & ~repeats].copy()
     kept["changed_on"] = _latest(kept, changes)
     return kept
+
+
+def _silent_since(rows: Rows, found: pd.DataFrame, labelled: set[str]) -> list[date | None]:
+    """For each silence of a labelled series its first day; None of anything else."""
+    used: dict[str, list[int]] = {}
+    for code in np.flatnonzero(np.isin(rows.names, list(labelled))).tolist():
+        low, high = np.searchsorted(rows.code, [code, code + 1])
+        with_usage = rows.second[low:high][rows.value[low:high] > 0]
+        used[str(rows.names[code])] = sorted(with_usage.tolist())
+
+    def since(series: str, day: date) -> date | None:
+        """The day after the last one with usage before it."""
+        before = bisect_left(used.get(series, []), _seconds(day))
+        return date(1970, 1, 1) + timedelta(days=used[series][before - 1] // 86400 + 1) if before else None
+
+    told = zip(found["series"], found["oddness"], found["day"], strict=True)
+    return [since(series, day) if oddness == SILENCE else None for series, oddness, day in told]
 
 
 def _latest(kept: pd.DataFrame, changes: EventRows) -> list[date | None]:

@@ -61,11 +61,10 @@ def run(
     """Score all cells. `method` is boosting, forest, or screen for no second look; a `model` given is the one used."""
     whole, measured = cells.measured(usage, tell)
     margin, model = _examined(whole, usage, measured, method, seed, tell, model)
-    score = np.full(usage.values.shape, tails.LOWEST, dtype=np.float32)
-    found = measured.candidates
-    score[found.row, found.step] = margin
     unseen = np.isnan(usage.values) & (np.isnan(measured.expected))
-    score[unseen] = np.nan
+    score = np.where(unseen, np.float32(np.nan), np.float32(tails.LOWEST))
+    found = measured.candidates
+    score[found.row, found.step] = margin  # a silence of more than a week, too, at which nothing is expected any more
     told = found.where((margin >= TOLD_FROM) | (found.column("missing") > 0))
     return Scored(measured.expected, measured.lower, measured.upper, score, told, model)
 

@@ -22,7 +22,7 @@ from detector.unusual import company
 from detector.unusual.model import ModelFileError
 from store import operational
 from store.operational_tables import Signal, SignalEvent
-from store.usage_tables import UsageModel
+from store.usage_tables import UsageLabelRow, UsageModel
 from tests.unusual_home import NOW, SILENT_DAYS, STOPPED, Rows, make, rows, rule, setting
 from tests.web.company import Home
 
@@ -72,8 +72,39 @@ def test_what_comes_later_changes_no_score(given: Rows, books: duckdb.DuckDBPyCo
 
 
 def test_no_fault_lets_the_same_pass_but_nothing_much_rarer(books: duckdb.DuckDBPyConnection) -> None:
-    assert odd(books, Learned(labels=(replace(SILENT, score=12.0),))) == []
-    assert odd(books, Learned(labels=(replace(SILENT, score=0.5),))) != []
+    before = replace(SILENT, first_day=date(2026, 10, 5), last_day=date(2026, 10, 5))
+    assert odd(books, Learned(labels=(replace(before, score=12.0),))) == []
+    assert odd(books, Learned(labels=(replace(before, score=0.5),))) != []
+
+
+def test_a_silence_that_was_no_fault_is_let_pass_while_it_lasts(books: duckdb.DuckDBPyConnection) -> None:
+    first_day_of_it = replace(SILENT, last_day=SILENT.first_day, score=0.5)
+    assert odd(books, Learned(labels=(first_day_of_it,))) == []
+    assert odd(books, Learned(labels=(replace(first_day_of_it, series="customer/billing/c08/meter_api"),))) != []
+
+
+def test_the_days_that_were_labelled_are_let_pass_under_any_name_of_that_direction() -> None:
+    said = Learned(labels=(replace(SILENT, oddness="rise"),))
+    assert said.repeats(STOPPED, "spike", SILENT.last_day, 12.0)
+    assert not said.repeats(STOPPED, "spike", SILENT.last_day + timedelta(days=1), 1.0)
+    assert not said.repeats(STOPPED, "fall", SILENT.last_day, 1.0)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NO_FAULT, Verdict.PLANNED])
+def test_a_much_rarer_silence_of_the_same_period_is_told_all_the_same(tmp_path: Path, verdict: Verdict) -> None:
+    home = make(tmp_path / "home")
+    where = setting(home)
+    with operational.writing(where.engine) as session:
+        usage_labels.label(session, 1, verdict, actor="Ana", now=NOW)
+        session.flush()
+        session.scalars(select(UsageLabelRow)).one().score = 6.0  # as of a customer who pauses now and then
+    later = NOW + timedelta(days=15)
+    more = [event for event in rows(later, {21, 22, 23})["usage_events"] if event["time"] > NOW - timedelta(days=1)]
+    home.warehouse.upsert_rows({"usage_events": more}, integration="product", version_at=later)
+    assert [result.findings for result in cycle.run(where, [rule("usage_stopped")], NOW)] == [0]
+    assert [result.findings for result in cycle.run(where, [rule("usage_stopped")], later)] == [1]
+    with operational.reading(where.engine) as session:
+        assert session.scalars(select(Signal.status).order_by(Signal.id)).all()[-1] == "unhandled"
 
 
 def test_a_planned_change_begins_the_expectation_anew(books: duckdb.DuckDBPyConnection) -> None:

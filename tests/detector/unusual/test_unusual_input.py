@@ -11,7 +11,7 @@ import pytest
 
 from detector.unusual import lone, score, threshold
 from tests.cli.conftest import Commands
-from tests.detector.unusual.conftest import calm, framed
+from tests.detector.unusual.conftest import START, calm, framed
 
 HEAD = "series,time,value\n"
 SOUND = HEAD + "".join(f"a,2026-01-{day:02d},{100 + day}\n" for day in range(1, 29))
@@ -172,3 +172,12 @@ def test_json_says_what_was_found_and_the_file_has_every_row(trueup: Commands, t
     assert len(found) == 30 * 80, "the missing day is a row without a value"
     assert found["alarm"].sum() == told["alarms"]
     assert (found["alarm"] == (found["score"] >= threshold(10))).all()
+
+
+def test_a_silence_of_weeks_is_an_alarm_on_each_of_its_days() -> None:
+    values = calm(series=30, days=80)
+    values[3, 60:] = np.nan
+    found = score(framed(values), method="screen").query("series == 'c003'").set_index("time")
+    silent = found.loc[START + pd.Timedelta(days=62) :]
+    assert len(silent) >= 9
+    assert silent["alarm"].all()
