@@ -66,6 +66,7 @@ class Measured:
 
     def __init__(self, engine: Engine, warehouse: Warehouse) -> None:
         self.engine, self.warehouse = engine, warehouse
+        warehouse.near.gather()  # as a console has done that runs for a few seconds
         self.app = _app(engine, warehouse)
         self.client: FlaskClient = self.app.test_client()
         self.statements = 0

@@ -15,13 +15,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector import due, outcomes
-from detector.outcomes import KINDS, Sum, kinds_of
+from detector.outcomes import KINDS, Closed, Sum, kinds_of
 from store.operational_tables import Signal, SignalEvent
 
 __all__ = ["KINDS", "Precision", "Report", "Sum", "report"]
-
-MOST = 20_000
-"""How many signals of a period are read at most."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Report:
     start: datetime
     end: datetime
     sums: tuple[Sum, ...]
-    signals: Mapping[str, tuple[Signal, ...]]
+    signals: Mapping[str, tuple[Closed, ...]]
     found: int
     closed: int
     to_first_action: timedelta | None
@@ -117,17 +114,15 @@ def report(session: Session, start: datetime, end: datetime) -> Report:
 
 def _first_actions(session: Session, start: datetime, end: datetime) -> tuple[int, list[timedelta]]:
     """How many signals were first seen in the period, and how long each waited for a person."""
-    query = select(Signal.id, Signal.first_seen).where(
-        Signal.is_open.in_((True, False)), Signal.first_seen >= start, Signal.first_seen < end
+    seen = (Signal.is_open.in_((True, False)), Signal.first_seen >= start, Signal.first_seen < end)
+    count = session.scalar(select(func.count()).select_from(Signal).where(*seen)) or 0
+    acted = (
+        select(Signal.first_seen, func.min(SignalEvent.at))
+        .join(SignalEvent, SignalEvent.signal_id == Signal.id)
+        .where(*seen, SignalEvent.kind != "found", SignalEvent.actor.not_like("rule:%"))
+        .group_by(Signal.id, Signal.first_seen)
     )
-    seen = {row[0]: row[1] for row in session.execute(query.limit(MOST))}
-    waited, numbers = [], list(seen)
-    for place in range(0, len(numbers), 500):
-        some = SignalEvent.signal_id.in_(numbers[place : place + 500])
-        first = select(SignalEvent.signal_id, func.min(SignalEvent.at)).where(some, SignalEvent.kind != "found")
-        rows = session.execute(first.where(SignalEvent.actor.not_like("rule:%")).group_by(SignalEvent.signal_id))
-        waited += [max(at - seen[number], timedelta(0)) for number, at in rows]
-    return len(seen), waited
+    return count, [max(at - first, timedelta(0)) for first, at in session.execute(acted)]
 
 
 def _median(spans: Sequence[timedelta]) -> timedelta | None:
@@ -135,7 +130,7 @@ def _median(spans: Sequence[timedelta]) -> timedelta | None:
     return timedelta(seconds=round(median(seconds))) if seconds else None
 
 
-def _in_time(closed: Sequence[Signal], hours: Mapping[str, int]) -> tuple[InTime, ...]:
+def _in_time(closed: Sequence[Closed], hours: Mapping[str, int]) -> tuple[InTime, ...]:
     """By severity, the worst first; those of which nothing was closed are left out."""
     found = []
     for severity, limit in hours.items():
@@ -146,7 +141,7 @@ def _in_time(closed: Sequence[Signal], hours: Mapping[str, int]) -> tuple[InTime
     return tuple(found)
 
 
-def _precision(closed: Sequence[Signal]) -> tuple[Precision, ...]:
+def _precision(closed: Sequence[Closed]) -> tuple[Precision, ...]:
     """By rule, the least precise first; what nobody judged does not count."""
     judged: dict[tuple[str, str], list[bool]] = {}
     for signal in closed:

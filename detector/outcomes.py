@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
+from detector.signal_content import SEVERAL
 from store.operational_tables import Signal, SignalImpact
 
 KINDS: Mapping[str, str] = {
@@ -45,26 +47,68 @@ class Sum:
     signals: int
 
 
-def closed(session: Session, start: datetime, end: datetime) -> Sequence[Signal]:
-    """The signals closed in [start, end), most money first, their impacts loaded."""
-    query = (
-        select(Signal)
-        .where(Signal.is_open.is_(False), Signal.status_at >= start, Signal.status_at < end)
-        .order_by(Signal.rank_amount.desc(), Signal.id)
-        .options(selectinload(Signal.impacts))
-        .limit(MOST)
-    )
-    return session.scalars(query).all()
+@dataclass(frozen=True)
+class Money:
+    """What a signal came to in one currency, by kind."""
+
+    currency: str
+    under: Decimal
+    over: Decimal
+    exposure: Decimal
 
 
-def kinds_of(signal: Signal) -> tuple[str, ...]:
+class Closed(NamedTuple):
+    """What is counted of a closed signal; there may be thousands."""
+
+    id: int
+    rule: str
+    code: str
+    severity: str
+    confidence: str
+    status: str
+    status_reason: str | None
+    status_at: datetime
+    first_seen: datetime
+    finalizes_at: datetime | None
+    resolved_at: datetime | None
+    impacts: tuple[Money, ...]
+
+
+def closed(session: Session, start: datetime, end: datetime) -> Sequence[Closed]:
+    """The signals closed in [start, end), most money first."""
+    own = [getattr(Signal, name) for name in Closed._fields if name != "impacts"]
+    within = (Signal.is_open.is_(False), Signal.status_at >= start, Signal.status_at < end)
+    ordered = select(*own, Signal.money_in, Signal.under, Signal.over, Signal.exposure).where(*within)
+    rows = session.execute(ordered.order_by(Signal.rank_amount.desc(), Signal.id).limit(MOST)).all()
+    several = _several(session, within) if any(row.money_in == SEVERAL for row in rows) else {}
+    return [Closed._make([*row[: len(own)], _impacts(row, several)]) for row in rows]
+
+
+def _impacts(row: Any, several: Mapping[int, Sequence[Money]]) -> tuple[Money, ...]:
+    if row.money_in == SEVERAL:
+        return tuple(several.get(row.id, ()))
+    return (Money(row.money_in, row.under, row.over, row.exposure),) if row.money_in else ()
+
+
+def _several(session: Session, within: Sequence[ColumnElement[bool]]) -> dict[int, list[Money]]:
+    """The money of those signals that have it in several currencies."""
+    query = select(*SignalImpact.__table__.columns).join(Signal, Signal.id == SignalImpact.signal_id)
+    found: dict[int, list[Money]] = {}
+    for number, *money in session.execute(
+        query.where(*within, Signal.money_in == SEVERAL).order_by(SignalImpact.signal_id, SignalImpact.currency)
+    ):
+        found.setdefault(number, []).append(Money(*money))
+    return found
+
+
+def kinds_of(signal: Closed) -> tuple[str, ...]:
     """What a closed signal's money counts as; nothing where it counts as nothing."""
     found = dict.fromkeys(kind for impact in signal.impacts for kind, _ in parts(signal, impact))
     usual = _kind(signal)
     return tuple(found) or ((usual,) if usual else ())
 
 
-def parts(signal: Signal, impact: SignalImpact) -> Iterator[tuple[str, Decimal]]:
+def parts(signal: Closed, impact: Money) -> Iterator[tuple[str, Decimal]]:
     """One impact of a closed signal by kind; amounts above zero only."""
     kind, given_back = _kind(signal), Decimal(0)
     if kind is None:
@@ -78,9 +122,9 @@ def parts(signal: Signal, impact: SignalImpact) -> Iterator[tuple[str, Decimal]]
         yield "returned", given_back
 
 
-def sums(signals: Sequence[Signal]) -> tuple[Sum, ...]:
+def sums(signals: Sequence[Closed]) -> tuple[Sum, ...]:
     """The money of closed signals by kind and currency, in the order of KINDS."""
-    found: dict[tuple[str, str], list[tuple[Signal, Decimal]]] = {}
+    found: dict[tuple[str, str], list[tuple[Closed, Decimal]]] = {}
     for signal in signals:
         for impact in signal.impacts:
             for kind, amount in parts(signal, impact):
@@ -93,12 +137,12 @@ def sums(signals: Sequence[Signal]) -> tuple[Sum, ...]:
     )
 
 
-def _kind(signal: Signal) -> str | None:
+def _kind(signal: Closed) -> str | None:
     if signal.status == "resolved" and signal.status_reason in CONFIRMED:
         in_time = signal.finalizes_at and signal.resolved_at and signal.resolved_at <= signal.finalizes_at
         return "prevented" if in_time else "recovered"
     return "written_off" if signal.status_reason in ("waived", "immaterial") else None
 
 
-def _total(own: Sequence[tuple[Signal, Decimal]], exact: bool) -> Decimal:
+def _total(own: Sequence[tuple[Closed, Decimal]], exact: bool) -> Decimal:
     return sum((amount for signal, amount in own if (signal.confidence == "exact") is exact), Decimal(0))

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from detector import triage
 from detector.due import HOURS, due_at, overdue
-from detector.overview import Total, totals_by
+from detector.inbox_filter import Filter
+from detector.overview import Total, totals_of_groups
 from detector.triage import Change
 from store import audit
-from store.operational_tables import OPEN_STATUSES, Signal
+from store.operational_tables import Signal
 from store.people_tables import Person
 from store.team_tables import AssignRule, TeamMember
 
@@ -58,13 +59,12 @@ class Load:
 def loads(session: Session, hours: Mapping[str, int], now: datetime) -> list[Load]:
     """Everybody who has a signal or is known to the team, whoever has most overdue first."""
     is_open = Signal.is_open.is_(True)
-    has = [Signal.status.in_(OPEN_STATUSES), Signal.assignee.is_not(None)]  # as the index of sums has it
     counted = (func.count().filter(is_open), func.count().filter(and_(is_open, overdue(hours, now))))
     counts = session.execute(
         select(Signal.assignee, *counted).where(Signal.assignee.is_not(None)).group_by(Signal.assignee)
     )
     open_late = {str(name): (count, behind) for name, count, behind in counts if count}
-    totals = totals_by(session, Signal.assignee, has)
+    totals = totals_of_groups(session, Filter(view="every"), now, Signal.assignee, true())
     closed = _closed(session, hours, now)
     members = {member.name: member for member in session.scalars(select(TeamMember))}
     found = []

@@ -54,9 +54,9 @@ def workload(session: Session, now: datetime) -> Workload:
     columns, newer = [], None
     for bound, _ in bounds:
         within = [*([first > bound] if bound is not None else []), *([first <= newer] if newer is not None else [])]
-        columns.append(func.count().filter(*within))
+        columns.append(select(func.count()).select_from(Signal).where(is_open, *within).scalar_subquery())
         newer = bound
-    counts = session.execute(select(*columns).select_from(Signal).where(is_open)).one()
+    counts = session.execute(select(*columns)).one()
     every = Signal.is_open.in_((True, False))
     older = select(Signal.id).where(every, first <= now - WEEKS).exists()
     found, is_known = session.execute(select(func.count(), older).where(every, first > now - WEEKS)).one()

@@ -7,31 +7,29 @@ is never added across currencies, and under- never against overbilling. Signals 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import quantiles
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing.money import is_currency
 from detector import outcomes
 from detector.detail import amount, instant
+from detector.overview import totals_by
+from detector.signal_content import SEVERAL
 from store import audit
 from store.missed_tables import MissedFault
-from store.operational_tables import Signal, SignalEntity, SignalImpact, StoredFinding
+from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, StoredFinding
 
 DISMISSED = ("false_positive", "suppressed")
 
 MONEY_OF: Mapping[str, str] = outcomes.KINDS
 """What money is counted as, and what that means."""
-
-COLUMNS = (Signal.id, Signal.first_seen, Signal.finalizes_at, Signal.is_open, Signal.status, Signal.status_reason,
-           Signal.resolved_at)  # fmt: skip
-"""What is counted of a signal; there may be a hundred thousand."""
 
 CAUGHT = ("on_draft", "after_issue", "before_billing")
 """Where a fault was when it was first seen: on a draft, on issued invoices only, or on no invoice yet."""
@@ -134,20 +132,16 @@ class Scoreboard:
 def scoreboard(session: Session, since: datetime, until: datetime) -> Scoreboard:
     """The numbers of [since, until)."""
     along = Signal.is_open.in_((True, False))  # the index by when they were first seen begins with it
-    seen = (along, Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED))
-    signals, ids = (
-        list(session.execute(select(*COLUMNS).where(*seen).order_by(Signal.id))),
-        select(Signal.id).where(*seen),
-    )
+    seen = [along, Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED)]
     numbers = {name: Tally() for name in (*CAUGHT, *MONEY_OF)}
-    _count(session, signals, ids, numbers)
+    _count(session, seen, numbers)
     _sum_closed(session, since, until, numbers)
     missed = select(MissedFault).where(MissedFault.happened_at >= since, MissedFault.happened_at < until)
     return Scoreboard(
         since,
         until,
         numbers,
-        {"time_to_detect": _detected(session, signals, ids), "time_to_resolve": _resolved(signals)},
+        {"time_to_detect": _detected(session, seen), "time_to_resolve": _resolved(session, seen)},
         tuple(session.scalars(missed.order_by(MissedFault.id))),
     )
 
@@ -189,28 +183,30 @@ def miss(
     return made
 
 
-def _count(session: Session, signals: Iterable[Any], ids: Select[int], numbers: Mapping[str, Tally]) -> None:
+def _count(session: Session, seen: Sequence[ColumnElement[bool]], numbers: Mapping[str, Tally]) -> None:
     """Each signal where it was caught; what is still open says how much may be wrong there."""
-    drafts = func.max(case((SignalEntity.status == "draft", 1), else_=0))
-    query = select(SignalEntity.signal_id, drafts).where(
-        SignalEntity.type == "invoice", SignalEntity.role != "evidence",
-        SignalEntity.signal_id.in_(ids),
-    )  # fmt: skip
-    has_draft = {id: bool(drafted) for id, drafted in session.execute(query.group_by(SignalEntity.signal_id))}
-    where: dict[int, Tally] = {}
-    for signal in signals:
-        in_time = signal.finalizes_at is not None and signal.first_seen < signal.finalizes_at
-        issued = "after_issue" if signal.id in has_draft else "before_billing"
-        tally = numbers["on_draft" if in_time or has_draft.get(signal.id) else issued]
-        tally.add(signal.id)
-        if signal.is_open:
-            where[signal.id] = tally
-    money = select(SignalImpact).where(SignalImpact.signal_id.in_(ids.where(Signal.is_open.is_(True))))
-    for impact in session.execute(money.with_only_columns(*SignalImpact.__table__.columns)):
-        for kind in ("under", "over", "exposure"):
-            if total := getattr(impact, kind):
-                estimate, key = where[impact.signal_id].estimate, (kind, impact.currency)
-                estimate[key] = estimate.get(key, Decimal(0)) + total
+    where, is_open, several = _caught(), Signal.status.in_(OPEN_STATUSES), False
+    listed = select(Signal.id, where, and_(is_open, Signal.money_in == SEVERAL)).where(*seen).order_by(Signal.id)
+    for id, name, has_several in session.execute(listed):
+        numbers[name].add(id)
+        several = several or bool(has_several)
+    for name, totals in totals_by(session, where, [*seen, is_open], has_several=several).items():
+        for total in totals:
+            for kind in ("under", "over", "exposure"):
+                if money := getattr(total, kind):
+                    numbers[name].estimate[kind, total.currency] = money
+
+
+def _caught() -> ColumnElement[str]:
+    """Where a signal was caught: in time, or on drafts or issued invoices that it names, or before any."""
+    drafts = (
+        select(func.max(case((SignalEntity.status == "draft", literal(1)), else_=literal(0))))
+        .where(SignalEntity.signal_id == Signal.id, SignalEntity.type == "invoice", SignalEntity.role != "evidence")
+        .scalar_subquery()
+    )
+    in_time = Signal.finalizes_at.is_not(None) & (Signal.first_seen < Signal.finalizes_at)
+    named = case({1: literal("on_draft"), 0: literal("after_issue")}, value=drafts, else_=literal("before_billing"))
+    return case((in_time, literal("on_draft")), else_=named)
 
 
 def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
@@ -226,24 +222,24 @@ def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Map
             numbers[each.kind].estimate[each.kind, each.currency] = each.estimate
 
 
-def _detected(session: Session, signals: Iterable[Any], ids: Select[int]) -> Times:
+def _detected(session: Session, seen: Sequence[ColumnElement[bool]]) -> Times:
     """From the end of the first period that was wrong until it was seen; what was seen before took no time."""
-    found = {each.id: each.first_seen for each in signals}
-    ends = func.min(StoredFinding.period_end)
-    query = select(StoredFinding.signal_id, ends).where(
-        StoredFinding.signal_id.in_(ids), StoredFinding.period_end.is_not(None)
+    query = (
+        select(Signal.id, Signal.first_seen, func.min(StoredFinding.period_end))
+        .join(StoredFinding, StoredFinding.signal_id == Signal.id)
+        .where(*seen, StoredFinding.period_end.is_not(None))
+        .group_by(Signal.id, Signal.first_seen)
     )
-    ended = session.execute(query.group_by(StoredFinding.signal_id))
-    return _times((id, max(found[id] - end, timedelta(0))) for id, end in ended if end is not None)
+    return _times((id, max(first - end, timedelta(0))) for id, first, end in session.execute(query) if end)
 
 
-def _resolved(signals: Iterable[Any]) -> Times:
+def _resolved(session: Session, seen: Sequence[ColumnElement[bool]]) -> Times:
     """From when it was first seen until people resolved it; what healed by itself says nothing of them."""
-    return _times(
-        (each.id, each.resolved_at - each.first_seen)
-        for each in signals
-        if each.status == "resolved" and each.resolved_at is not None and each.status_reason != "self_healed"
+    by_people = func.coalesce(Signal.status_reason, "") != "self_healed"
+    query = select(Signal.id, Signal.first_seen, Signal.resolved_at).where(
+        *seen, Signal.status == "resolved", by_people
     )
+    return _times((id, at - first) for id, first, at in session.execute(query) if at)
 
 
 def _times(took: Iterable[tuple[int, timedelta]]) -> Times:

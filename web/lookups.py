@@ -150,6 +150,8 @@ def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: 
 EVENTS_OF_ITEM = """
     FROM books.usage_events AS e
     WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end
+        AND e.subject IN (
+            SELECT s.subject FROM books.subjects AS s WHERE s.customer_id = $customer_id UNION ALL SELECT $customer_id)
         AND (EXISTS (
             FROM books.subjects AS s WHERE s.subject = e.subject AND s.customer_id = $customer_id
                 AND s.valid_from <= e.time AND (s.valid_to IS NULL OR e.time < s.valid_to)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from detector import manager_report
 from detector.inbox import BadFilter
 from detector.manager_report import Report
 from detector.workload import Workload, workload
 from store import operational
+from store.operational_tables import Signal
 from web import agreed
 from web.console import console, now
 from web.moments import duration
@@ -36,7 +40,7 @@ def shown() -> tuple[str, int]:
         report=report,
         kinds=manager_report.KINDS,
         listed=listed,
-        signals=report.signals[listed][:LISTED] if listed else (),
+        signals=_listed([each.id for each in report.signals[listed][:LISTED]]) if listed else (),
         took=lambda span: duration(span) if span is not None else None,
         before=_beside(report.start - timedelta(days=1), name),
         earlier=_earlier(report, name) if request.args.get("compare") else None,
@@ -44,6 +48,15 @@ def shown() -> tuple[str, int]:
         work=work(),
         whole=f"{_year_of(report.start)}" if len(name) == 7 else f"{report.start:%Y-%m}",
     )
+
+
+def _listed(ids: Sequence[int]) -> Sequence[Signal]:
+    """The signals behind a number, most money first."""
+    query = select(Signal).where(Signal.id.in_(ids)).options(selectinload(Signal.impacts))
+    with operational.reading(console().engine) as session:
+        found = session.scalars(query.order_by(Signal.rank_amount.desc(), Signal.id)).all()
+        session.expunge_all()
+        return found
 
 
 @pages.get("/reports/manager.csv")

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector import overview, view_query
 from detector.inbox import BadFilter, Filter
-from detector.inbox_filter import conditions
-from store.operational_tables import Signal
 from store.view_tables import SavedView
 from web import addresses
 from web.console import now
@@ -55,12 +52,6 @@ def tabs(session: Session, wanted: Filter, kept: Sequence[SavedView], default: S
         Tab(name, view.name, counts.get(name), addresses.address(filter), name == shown, view)
         for name, (view, filter) in saved.items()
     ]
-
-
-def counted(session: Session, wanted: Filter) -> int:
-    """How many signals a filter lists."""
-    query = select(func.count()).select_from(Signal).where(*conditions(wanted, now()))
-    return session.scalar(query) or 0
 
 
 def _filter(view: SavedView, me: str) -> Filter | None:

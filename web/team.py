@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from detector import due, team
+from detector import due, overview, team
 from detector.inbox import Filter
 from detector.team import BadTeam
 from detector.triage import Change, UnknownSignal
@@ -18,10 +18,11 @@ from web import addresses
 from web.console import console, now
 from web.pages import done, refused, show
 from web.preferences import preferences
-from web.tabs import counted
 from web.words import sentence
 
 pages = Blueprint("team", __name__)
+
+_UNASSIGNED = {"unassigned": Filter(view="unassigned")}
 
 
 @pages.get("/team")
@@ -32,7 +33,7 @@ def shown() -> tuple[str, int]:
         return show(
             "team.html",
             loads=team.loads(session, hours, now()),
-            unassigned=counted(session, Filter(view="unassigned")),
+            unassigned=overview.counts(session, _UNASSIGNED, now(), beside=Filter(view="every"))["unassigned"],
             rules=team.rules(session),
             fields=team.FIELDS,
             hours=hours,

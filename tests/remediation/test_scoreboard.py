@@ -27,6 +27,7 @@ def laid(
     with operational.writing(engine) as session:
         signal = session.get_one(Signal, id)
         signal.status = status
+        signal.money_in, signal.over = "USD", Decimal(over)
         for field, value in more.items():
             setattr(signal, field, value)
         finding = StoredFinding(
