@@ -96,8 +96,9 @@ class Filter:
 def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """What the filter asks of a row of `signals` to be listed. What is merged into another signal is listed only among
     every signal; its money counts wherever the other one is listed. `all_rows`: for counting along an index that has
-    all of it, where none is searched for these.
+    all of it, where none is searched for these; so it is for what is snoozed, which has an index of its own.
     """
+    all_rows = all_rows or wanted.view == "snoozed"
     alone = (unindexed(Signal.merged_into) if all_rows else Signal.merged_into).is_(None)
     return [*counted(wanted, now, all_rows=all_rows), *([] if wanted.view == "every" else [alone])]
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, not_, select, true
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from detector.inbox_filter import FACETS, Filter, asleep, conditions, counted, narrowing, urgent
+from detector.inbox_filter import FACETS, Filter, conditions, counted, narrowing, urgent
 from detector.signal_content import SEVERAL
 from store.operational_tables import OPEN_STATUSES, Signal, SignalImpact
 
@@ -48,31 +48,46 @@ class Overview:
 
 @dataclass(frozen=True)
 class _Part:
-    """Signals that are alike in every facet and currency; `listed`: how many of them each kind of view lists."""
+    """Signals that are alike in every facet, in their currency and in until when they are snoozed.
+
+    `alone` are those that are not merged into another one, `urgent` the urgent ones of these.
+    """
 
     values: Mapping[str, str | None]
     currency: str | None
+    is_asleep: bool
     money: tuple[Decimal, Decimal, Decimal]
-    listed: Mapping[str, int]
-    is_shown: bool
+    every: int
+    alone: int
+    urgent: int
+
+    def is_shown(self, view: str) -> bool:
+        """Whether their money counts in a view, apart from who has them."""
+        return view == "every" or self.is_asleep is (view == "snoozed")
+
+    def listed(self, view: str) -> int:
+        """How many of them a view lists, apart from who has them."""
+        if not self.is_shown(view):
+            return 0
+        return {"every": self.every, "urgent": self.urgent}.get(view, self.alone)
 
 
 def overview(session: Session, wanted: Filter, now: datetime) -> Overview:
     """The counts and sums of a filter, whatever page of it is looked at."""
-    parts = [part for part in _parts(session, wanted, now) if part.is_shown]
+    parts = [part for part in _parts(session, wanted, now) if part.is_shown(wanted.view)]
     matching = [part for part in parts if _matches(part, wanted)]
     facets = {name: _facet(parts, name, wanted) for name in FACETS}
     totals = _totals(matching, wanted)
     if any(part.currency == SEVERAL for part in matching):
         totals = _added(totals, _several(session, [*counted(wanted, now), Signal.money_in == SEVERAL]))
-    return Overview(sum(part.listed[_kind(wanted)] for part in matching), totals, facets)
+    return Overview(sum(part.listed(wanted.view) for part in matching), totals, facets)
 
 
-def counts(session: Session, filters: Mapping[str, Filter], now: datetime, beside: Filter) -> dict[str, int]:
-    """How many signals each filter lists; of those that only look at facets from the walk that `beside` takes, too."""
-    parts = _parts(session, Filter(view=beside.view), now)
+def counts(session: Session, filters: Mapping[str, Filter], now: datetime) -> dict[str, int]:
+    """How many signals each filter lists; those that only look at views and facets all from one walk."""
+    parts = _parts(session, Filter(), now)
     found = {
-        name: sum(part.listed[_kind(wanted)] for part in parts if _matches(part, wanted))
+        name: sum(part.listed(wanted.view) for part in parts if _matches(part, wanted))
         for name, wanted in filters.items()
         if not narrowing(wanted)
     }
@@ -92,7 +107,7 @@ def totals_of_groups(
     where: ColumnElement[bool],
 ) -> dict[Any, tuple[Total, ...]]:
     """The money of the signals that a filter counts and `where` holds for, by `key`; by a facet from the walk alone."""
-    parts = [part for part in _parts(session, wanted, now) if part.is_shown and _matches(part, wanted)]
+    parts = [part for part in _parts(session, wanted, now) if part.is_shown(wanted.view) and _matches(part, wanted)]
     has_several = any(part.currency == SEVERAL for part in parts)
     facet = next((name for name, column in FACETS.items() if column is key), None)
     if facet is None or has_several:
@@ -105,13 +120,14 @@ def totals_of_groups(
 
 def _parts(session: Session, wanted: Filter, now: datetime) -> Sequence[_Part]:
     """The groups of one walk; read once per reading session."""
-    only = Filter(_kind(wanted), code=wanted.code, cause=wanted.cause, customer=wanted.customer,
-                  bill_run=wanted.bill_run, entity=wanted.entity, q=wanted.q)  # fmt: skip
+    view = "urgent" if wanted.view == "urgent" else "every"
+    only = Filter(view, code=wanted.code, cause=wanted.cause, customer=wanted.customer, bill_run=wanted.bill_run,
+                  entity=wanted.entity, q=wanted.q)  # fmt: skip
     if not session.get_bind().get_execution_options().get("read_only"):
-        return [_part(row) for row in session.execute(_query(only, now))]
+        return [_part(row, now) for row in session.execute(_query(only, now))]
     known = session.info.setdefault(__name__, {})
     if (only, now) not in known:
-        known[only, now] = [_part(row) for row in session.execute(_query(only, now))]
+        known[only, now] = [_part(row, now) for row in session.execute(_query(only, now))]
     found: Sequence[_Part] = known[only, now]
     return found
 
@@ -150,31 +166,12 @@ def _sums(table: type[Signal] | type[SignalImpact]) -> list[Any]:
 
 
 def _query(wanted: Filter, now: datetime) -> Any:
-    shown = _shown(wanted.view, now)
-    money = [func.sum(case((shown, column), else_=0)) for column in (Signal.under, Signal.over, Signal.exposure)]
-    keys = (*FACETS.values(), Signal.money_in)
+    keys = (*FACETS.values(), Signal.money_in, Signal.snoozed_until)
+    money = [func.sum(column) for column in (Signal.under, Signal.over, Signal.exposure)]
     alone = Signal.merged_into.is_(None)
-    listed = [_number(and_(_shown(kind, now), alone)) for kind in _KINDS if kind != "every"]
-    return select(*keys, *money, *listed, func.count(), _number(shown)).where(*narrowing(wanted)).group_by(*keys)
-
-
-_KINDS = ("inbox", "urgent", "snoozed", "every")
-"""The views apart from who has the signal."""
-
-
-def _kind(wanted: Filter) -> str:
-    return wanted.view if wanted.view in _KINDS else "inbox"
-
-
-def _shown(kind: str, now: datetime) -> ColumnElement[bool]:
-    match kind:
-        case "every":
-            return true()
-        case "snoozed":
-            return asleep(now)
-        case "urgent":
-            return and_(not_(asleep(now)), urgent(now))
-    return not_(asleep(now))
+    counts = (func.count(), _number(alone), _number(and_(alone, urgent(now))))
+    where = [*narrowing(wanted), *([urgent(now)] if wanted.view == "urgent" else [])]
+    return select(*keys, *money, *counts).where(*where).group_by(*keys)
 
 
 def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -182,21 +179,11 @@ def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0)).cast(Integer)
 
 
-def _part(row: Any) -> _Part:
-    *values, currency, under, over, exposure = row[: len(FACETS) + 4]
-    *listed, shown = row[len(FACETS) + 4 :]
-    return _Part(
-        dict(zip(FACETS, values, strict=True)),
-        currency,
-        (_exact(under), _exact(over), _exact(exposure)),
-        dict(zip(_KINDS, listed, strict=True)),
-        bool(shown),
-    )
-
-
-def _exact(value: Any) -> Decimal:
-    """A sum of CASE has no column type to be read by; it is the number of 1/10000 units."""
-    return value if isinstance(value, Decimal) else Decimal(value)
+def _part(row: Any, now: datetime) -> _Part:
+    *values, currency, snoozed_until, under, over, exposure, every, alone, urgent_ones = row
+    is_asleep = snoozed_until is not None and snoozed_until > now
+    facets = dict(zip(FACETS, values, strict=True))
+    return _Part(facets, currency, is_asleep, (under, over, exposure), every, alone, urgent_ones)
 
 
 def _matches(part: _Part, wanted: Filter, but: str = "") -> bool:
@@ -218,7 +205,7 @@ def _has_status(part: _Part, status: str) -> bool:
 def _facet(parts: Iterable[_Part], name: str, wanted: Filter) -> list[tuple[str | None, int]]:
     counts: Counter[str | None] = Counter()
     for part in parts:
-        if (count := part.listed[_kind(wanted)]) and _matches(part, wanted, but=name):
+        if (count := part.listed(wanted.view)) and _matches(part, wanted, but=name):
             counts[part.values[name]] += count
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] or ""))
 
@@ -228,7 +215,7 @@ def _totals(parts: Iterable[_Part], wanted: Filter) -> tuple[Total, ...]:
     for part in parts:
         if part.currency and part.currency != SEVERAL:
             before = sums.get(part.currency, Total(part.currency, _ZERO, _ZERO, _ZERO, 0))
-            sums[part.currency] = _plus(before, Total(part.currency, *part.money, part.listed[_kind(wanted)]))
+            sums[part.currency] = _plus(before, Total(part.currency, *part.money, part.listed(wanted.view)))
     return tuple(sums[currency] for currency in sorted(sums))
 
 

@@ -23,6 +23,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 _IS_OPEN = f"status IN ({', '.join(repr(status) for status in OPEN_STATUSES)})"
 _LIVE = "status NOT IN ('resolved', 'false_positive')"
 _GIVEN, _REMARK = "kind = 'assign'", "kind = 'comment'"
+_SNOOZED = "snoozed_until IS NOT NULL"
 _COVERING = "covers IS NOT NULL"
 SEVERITY_RANK = (
     "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"
@@ -100,6 +101,7 @@ class Signal(Table):
         Index("ix_signals_seen", "is_open", "last_seen", "id"),
         Index("ix_signals_new", "is_open", "first_seen", "id"),
         Index("ix_signals_final", "is_open", "finalizes_at"),
+        Index("ix_signals_snoozed", "snoozed_until", sqlite_where=text(_SNOOZED), postgresql_where=text(_SNOOZED)),
         Index("ix_signals_covering", "covers", sqlite_where=text(_COVERING), postgresql_where=text(_COVERING)),
         Index(  # everything that the inbox counts and sums, so that it never reads the rows for that
             "ix_signals_overview",

@@ -40,7 +40,7 @@ def tabs(session: Session, wanted: Filter, kept: Sequence[SavedView], default: S
     fixed = {name: Filter(view=name, me=wanted.me, status="any" if name == "every" else "open") for name, _ in VIEWS}
     saved = {f"saved-{view.id}": (view, filter) for view in kept if (filter := _filter(view, wanted.me))}
     filters = {**fixed, **{name: filter for name, (_, filter) in saved.items() if not filter.q}}
-    counts = overview.counts(session, filters, now(), beside=wanted)
+    counts = overview.counts(session, filters, now())
     here = addresses.address(wanted)
     shown = next((name for name, (_, filter) in saved.items() if addresses.address(filter) == here), wanted.view)
     always = [

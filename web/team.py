@@ -33,7 +33,7 @@ def shown() -> tuple[str, int]:
         return show(
             "team.html",
             loads=team.loads(session, hours, now()),
-            unassigned=overview.counts(session, _UNASSIGNED, now(), beside=Filter(view="every"))["unassigned"],
+            unassigned=overview.counts(session, _UNASSIGNED, now())["unassigned"],
             rules=team.rules(session),
             fields=team.FIELDS,
             hours=hours,

@@ -1,8 +1,9 @@
-"""Groups of signals are counted and ranked from an index alone."""
+"""Groups of signals are counted and ranked from an index alone, and the snoozed ones have one of their own."""
 
 from __future__ import annotations
 
 from alembic.op import create_index, drop_index
+from sqlalchemy import text
 
 revision = "0020"
 down_revision = "0019"
@@ -20,10 +21,13 @@ def upgrade() -> None:
     _replace("ix_signals_cause", _CAUSE, _GROUPED)
     create_index("ix_signals_customers", "signals", ["customer_id", *_GROUPED])
     _replace("ix_signals_overview", _OVERVIEW, ("rank_amount", "bill_run_id"))
+    snoozed = text("snoozed_until IS NOT NULL")
+    create_index("ix_signals_snoozed", "signals", ["snoozed_until"], sqlite_where=snoozed, postgresql_where=snoozed)
 
 
 def downgrade() -> None:
     """As they were."""
+    drop_index("ix_signals_snoozed", "signals")
     _replace("ix_signals_overview", _OVERVIEW)
     drop_index("ix_signals_customers", "signals")
     _replace("ix_signals_cause", _CAUSE)
