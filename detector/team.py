@@ -78,6 +78,14 @@ def loads(session: Session, hours: Mapping[str, int], now: datetime) -> list[Loa
     return sorted(found, key=lambda load: (-load.overdue, -load.open, load.name))
 
 
+def assignees(session: Session, most: int) -> list[str]:
+    """Everybody who has a signal, or had one when it closed: from one name to the next along the index."""
+    first = select(func.min(Signal.assignee).label("name")).cte("assignees", recursive=True)
+    following = select(func.min(Signal.assignee)).where(Signal.assignee > first.c.name).scalar_subquery()
+    names = first.union_all(select(following).where(first.c.name.is_not(None)))
+    return [name for name in session.scalars(select(names.c.name).limit(most)) if name is not None]
+
+
 def hand_out(session: Session, *, actor: str, now: datetime) -> list[Change]:
     """Give the unassigned open signals, the most money first, each to whoever of those present has fewest.
 

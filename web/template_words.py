@@ -9,9 +9,10 @@ from typing import Any
 
 from flask import Flask, g, request
 from markupsafe import Markup, escape
-from sqlalchemy import CompoundSelect, select, union
+from sqlalchemy import select
 
 from detector import merged
+from detector.team import assignees
 from detector.triage import PRIORITIES, WAKES
 from store import operational
 from store.operational_tables import OPEN_STATUSES, Load, Signal, SignalEntity, SignalImpact
@@ -127,10 +128,9 @@ def customers(signal: Signal) -> str:
 def people() -> list[str]:
     """Everybody who has an account or a signal, for the assignee field."""
     with operational.reading(console().engine) as session:
-        having = select(Signal.assignee).where(Signal.assignee.is_not(None))
         present = select(Person.name).where(Person.disabled_at.is_(None))
-        named: CompoundSelect[str | None] = union(having, present)
-        return sorted(name for (name,) in session.execute(named.limit(MOST_PEOPLE)) if name)
+        named = {*assignees(session, MOST_PEOPLE), *session.scalars(present.limit(MOST_PEOPLE))}
+        return sorted(name for name in named if name)
 
 
 def troubles() -> int:

@@ -64,6 +64,15 @@ def test_signals_are_handed_out_to_those_who_have_least_and_are_there(four: Engi
         team.hand_out(session, **ANA)
 
 
+def test_everybody_with_a_signal_is_named_once(four: Engine) -> None:
+    with operational.writing(four) as session:
+        assert team.assignees(session, 10) == []
+        triage.assign(session, [1, 3], "Bob", **ANA)
+        triage.assign(session, [2], "Ana", **ANA)
+        assert team.assignees(session, 10) == ["Ana", "Bob"]
+        assert team.assignees(session, 1) == ["Ana"]
+
+
 def test_everything_of_a_person_goes_to_another(four: Engine) -> None:
     with operational.writing(four) as session:
         triage.assign(session, [1, 2, 3], "Bob", **ANA)

@@ -61,7 +61,8 @@ WHOLE = re.compile(r"SCAN (signals|signal_events|signal_entities|signal_impacts|
 RATIO = 1.5
 
 WORK = {"/signals": 40, "/signals?view=snoozed": 40, "/signals?group=cause": 95, "/signals?group=customer": 95,
-        "/signals?group=rule": 80, "/signals?group=bill_run": 125, "/team": 40, "/rules": 20, "/scoreboard": 235}  # fmt: skip
+        "/signals?group=rule": 80, "/signals?group=bill_run": 125, "/team": 40, "/rules": 20,
+        "/scoreboard": 235}  # fmt: skip
 """For pages that count or rank every signal, how many steps of SQLite's machine each further one may cost."""
 
 
