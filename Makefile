@@ -13,7 +13,7 @@ demo: .venv/.run ## The example company in the console at http://127.0.0.1:$(POR
 	$(BIN)/trueup demo --port $(PORT)
 
 test: lint ## Everything that CI runs
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: lint ## Style, types, import rules, the cases inside the rules
 	$(BIN)/trueup rules test
