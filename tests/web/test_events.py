@@ -110,6 +110,8 @@ FLAWS: tuple[tuple[dict[str, object], str], ...] = (
     ({"time": 1_700_000_000}, "/time"),
     ({"datacontenttype": "text/plain"}, "/datacontenttype"),
     ({"data": [1]}, "/data"),
+    ({"subject": "\ud800"}, "/subject"),
+    ({"data": {"n": {"tokens": 1}, "who": "\udfff"}}, "/data"),
     ({"data": {}}, "/data/n/tokens"),
     ({"data": {"n": {"tokens": "NaN"}}}, "/data/n/tokens"),
     ({"data": {"n": {"tokens": True}}}, "/data/n/tokens"),
