@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from detector.replay import Money
 from detector.signal_content import SEVERAL
 from store.operational_tables import Signal, SignalImpact
 
@@ -45,16 +46,6 @@ class Sum:
     exact: Decimal
     estimate: Decimal
     signals: int
-
-
-@dataclass(frozen=True)
-class Money:
-    """What a signal came to in one currency, by kind."""
-
-    currency: str
-    under: Decimal
-    over: Decimal
-    exposure: Decimal
 
 
 class Closed(NamedTuple):
