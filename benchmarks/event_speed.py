@@ -1,6 +1,7 @@
 """Usage events by HTTP: events per second, beside a bare Flask endpoint that only parses the same JSON.
 
-`python -m benchmarks.event_speed [SECONDS]` prints JSON. Server and sender are two processes on this machine; the
+`python -m benchmarks.event_speed [SECONDS] [HELD]` prints JSON; HELD events of the last 20 days lie in the lake before.
+Server and sender are two processes on this machine; the
 sender keeps sixteen connections busy, each event is new; the first request, which opens the lake, is not
 counted. Ours authenticates, checks every event, looks for duplicates,
 and answers when the events are in a Parquet file of a committed snapshot. The aims are 10,000 events a second, which
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -56,20 +58,30 @@ def bare() -> Flask:
     return app
 
 
-def ours(folder: Path) -> Flask:
-    """The console on a fresh home with one meter."""
+HELD = """
+    INSERT INTO books.usage_events (integration, event_id, source, event_type, subject, time, value, properties,
+        received_at, status, synced_at, version_at)
+    SELECT 'events', md5(CAST(n AS VARCHAR)), '/gateway/eu-1', 'llm.tokens', 'customer-' || n % 500,
+        at, n, '{"tokens":1}', at, 'accepted', at, at
+    FROM (SELECT n, CAST(now() AS TIMESTAMP) - INTERVAL 20 DAY * (1 - n / ?) AS at FROM range(?) AS events (n))"""
+
+
+def ours(folder: Path, held: int) -> Flask:
+    """The console on a fresh home with one meter, and events that came before."""
     warehouse = Warehouse(f"sqlite:{folder / 'catalog.sqlite'}", folder / "files")
     warehouse.create()
     warehouse.upsert_rows({"meters": [METER]}, integration="bench", version_at=datetime.now(UTC))
+    with closing(warehouse.connect()) as con:
+        con.execute(HELD, [held, held])
     engine = operational.open(f"sqlite:///{folder / 'operational.sqlite'}")
     operational.migrate(engine)
     clock = lambda: datetime.now(UTC)  # noqa: E731
     return create_app(engine=engine, warehouse=warehouse, rules=LiveRules([], engine), clock=clock, events_token=TOKEN)
 
 
-def serve(kind: str, folder: str, say: Connection) -> None:
+def serve(kind: str, folder: str, held: int, say: Connection) -> None:
     """A server process."""
-    app = bare() if kind == "bare" else ours(Path(folder))
+    app = bare() if kind == "bare" else ours(Path(folder), held)
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=CONNECTIONS)
     say.send(server.effective_port)
     server.run()
@@ -110,12 +122,12 @@ def batches(size: int, most: int, seed: str) -> list[bytes]:
     return made
 
 
-def measured(kind: str, size: int, seconds: float) -> dict[str, float]:
+def measured(kind: str, size: int, seconds: float, held: int = 0) -> dict[str, float]:
     """Events per second over a run."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     with tempfile.TemporaryDirectory() as folder:
-        process = context.Process(target=serve, args=(kind, folder, there))
+        process = context.Process(target=serve, args=(kind, folder, held, there))
         process.start()
         port = here.recv()
         bodies = [batches(size, int(MOST * seconds / CONNECTIONS / size) + 1, f"{c}") for c in range(CONNECTIONS)]
@@ -144,15 +156,16 @@ def spent(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main(seconds: float) -> dict[str, object]:
+def main(seconds: float, held: int) -> dict[str, object]:
     """Both endpoints at both batch sizes."""
-    found: dict[str, object] = {"aim_per_second": 10_000, "aim_of_bare": 0.5}
+    found: dict[str, object] = {"held": held, "aim_per_second": 10_000, "aim_of_bare": 0.5}
     for size in (100, 1000):
-        reference, own = measured("bare", size, seconds), measured("ours", size, seconds)
+        reference, own = measured("bare", size, seconds), measured("ours", size, seconds, held)
         shares = {name: round(own[name] / reference[name], 3) for name in ("per_second", "per_processor_second")}
         found[f"batches of {size}"] = {"bare": reference, "ours": own, "of_bare": shares}
     return found
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)))
+    given = sys.argv[1:]
+    print(json.dumps(main(float(given[0]) if given else SECONDS, int(given[1]) if len(given) > 1 else 0)))
