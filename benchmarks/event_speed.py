@@ -62,8 +62,8 @@ HELD = """
     INSERT INTO books.usage_events (integration, event_id, source, event_type, subject, time, value, properties,
         received_at, status, synced_at, version_at)
     SELECT 'events', md5(CAST(n AS VARCHAR)), '/gateway/eu-1', 'llm.tokens', 'customer-' || n % 500,
-        at, n, '{"tokens":1}', at, 'accepted', at, at
-    FROM (SELECT n, CAST(now() AS TIMESTAMP) - INTERVAL 20 DAY * (1 - n / ?) AS at FROM range(?) AS events (n))"""
+        came, n, '{"tokens":1}', came, 'accepted', came, came
+    FROM (SELECT n, CAST(now() AS TIMESTAMP) - INTERVAL 20 DAY * (1 - n / ?) AS came FROM range(?) AS events (n))"""
 
 
 def ours(folder: Path, held: int) -> Flask:
