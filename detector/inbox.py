@@ -116,7 +116,7 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
     )
     rows = session.execute(query).all()
     groups = [tuple(row[2:]) for row in rows]
-    names = _names(session, by, groups, where)
+    names = _names(session, by, groups, conditions(wanted, now, all_rows=by.is_ordered))
     totals = totals_of_groups(session, wanted, now, by.key, by.one_of(groups) if len(rows) == limit else true())
     found = []
     for count, severity, *values in rows:
@@ -145,9 +145,11 @@ def export(session: Session, wanted: Filter, now: datetime) -> Iterator[dict[str
 def _names(
     session: Session, by: _Grouping, groups: Sequence[tuple[str | None, ...]], where: Sequence[ColumnElement[bool]]
 ) -> dict[str, str]:
-    """What each group is called, by one of its signals."""
-    one = (select(by.name).where(*where, by.one_of([group])).limit(1).scalar_subquery() for group in groups)
-    named = [select(literal(by.of(group)), name) for group, name in zip(groups, one, strict=True)]
+    """What each group is called: as the one of its signals with most money."""
+    heaviest = select(by.name).order_by(Signal.rank_amount.desc(), Signal.id.desc()).limit(1)
+    named = [
+        select(literal(by.of(group)), heaviest.where(*where, by.one_of([group])).scalar_subquery()) for group in groups
+    ]
     return {key: name for key, name in session.execute(union_all(*named)) if name} if named else {}
 
 
@@ -163,7 +165,8 @@ def _entities_of(session: Session, items: Sequence[Signal]) -> dict[int, list[Si
 class _Grouping:
     """By what signals are grouped: the columns, how they make one key and a name, and what stands for none.
 
-    `is_ordered`: an index in their order has all that ranks a group; else that is the one of the inbox's sums.
+    `is_ordered`: there are many groups of few signals, and an index in their order has all that ranks them; of few
+    groups of many signals that is the index of the inbox's sums.
     """
 
     columns: tuple[InstrumentedAttribute[Any], ...]

@@ -38,7 +38,7 @@ CORRECTIONS = ("correct_draft", "edit_draft_line")
 Key = tuple[str, str]
 """An integration and the id of one of its drafts: two systems may call two drafts alike."""
 
-ASKED = ("integration", "invoice_id", "customer_id", "currency", "total", "status", "finalizes_at", "auto_advance",
+ASKED = ("integration", "invoice_id", "customer_id", "currency", "total", "finalizes_at", "auto_advance",
          "version_at")  # fmt: skip
 """What is asked of an invoice's row in the books."""
 
