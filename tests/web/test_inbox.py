@@ -83,6 +83,14 @@ def test_the_headline_counts_what_the_list_holds(client: FlaskClient) -> None:
     assert f"<h1>{len(labels(html))} signals open</h1>" in html
 
 
+def test_the_headline_of_what_is_snoozed_says_so(client: FlaskClient) -> None:
+    assert "<h1>0 signals snoozed</h1>" in get(client, "/signals?view=snoozed")
+
+
+def test_a_group_by_rule_is_called_as_the_rule_is(client: FlaskClient) -> None:
+    assert re.search(r">TU-\d\d [A-Z][a-z]+", get(client, "/signals?group=rule"))
+
+
 def test_money_is_shown_per_currency_and_exact(client: FlaskClient, home: Home) -> None:
     html = text(get(client, "/signals"))
     with operational.reading(home.engine()) as session:
