@@ -30,6 +30,10 @@ MOST = 2_000_000
 MOST_EVENTS = 10_000_000
 """As `MOST`, for usage events: each is small, and new ones are added to the copy."""
 
+TOGETHER = ("customer_id", "subscription_id", "item_id", "invoice_id")
+"""Copied rows lie in the order of those of these columns that their table has: what belongs to one record is then read
+from a few blocks, not from all over the table."""
+
 KEY = "subject_key"
 """hash(subject), on kept events only: they lie in its order, so that one customer's are found without reading all."""
 
@@ -141,7 +145,8 @@ class Near:
         """Copies a table aside, then puts the copy in its place unless the books moved on meanwhile."""
         of = self._snapshot
         keyed = f", hash(subject) AS {KEY}" if table == EVENTS else ""
-        order = f"ORDER BY {KEY}, time" if table == EVENTS else ""
+        lies = (KEY, "time") if table == EVENTS else [each for each in TOGETHER if each in BY_NAME[table].by_name]
+        order = f"ORDER BY {', '.join(lies)}" if lies else ""
         con.execute(f"CREATE OR REPLACE TABLE {ALIAS}.gathered AS SELECT *{keyed} FROM {ALIAS}.{name(table)} {order}")
         with self._lock:
             if of == self._snapshot:
