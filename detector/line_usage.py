@@ -39,7 +39,6 @@ WHERE item_id = $item AND period_start >= $start AND period_end <= $end AND reco
     AND coalesce(status, 'processed') <> 'rejected'
 ORDER BY period_start, record_id"""
 
-_KEYED = f"hash(m.subject) = e.{KEY} AND "
 _AGGREGATES = {
     "sum": "coalesce(sum(value) FILTER ({known}), 0)",
     "count": "count(*) FILTER ({known})",
@@ -51,16 +50,8 @@ _AGGREGATES = {
 }
 """What a meter adds up to, by its aggregation; an average as its sum and count, so that no digit is lost."""
 
-_SUBJECTS = """
-SELECT subject, customer_id, valid_from, valid_to FROM books.subjects
-WHERE (customer_id = $customer OR subject = $customer) AND valid_from <= $as_of"""
-
 _EVENTS = """
-WITH mine AS (
-    SELECT unnest(CAST($subjects AS VARCHAR[])) AS subject,
-        coalesce(unnest(CAST($counts_from AS TIMESTAMP[])), TIMESTAMP '-infinity') AS counts_from,
-        coalesce(unnest(CAST($counts_to AS TIMESTAMP[])), TIMESTAMP 'infinity') AS counts_to
-), reports AS (
+WITH reports AS (
     SELECT unnest(CAST($starts AS TIMESTAMP[])) AS report_start, unnest(CAST($ends AS TIMESTAMP[])) AS report_end,
         unnest(CAST($recorded AS TIMESTAMP[])) AS recorded_at
 ), counted AS (
@@ -68,7 +59,7 @@ WITH mine AS (
         coalesce(TRY(json_extract_string(e.properties, CAST($property AS VARCHAR))), CAST(e.value AS VARCHAR))
             AS distinct_value
     FROM books.usage_events AS e
-    SEMI JOIN mine AS m ON {keyed}m.subject = e.subject AND m.counts_from <= e.time AND e.time < m.counts_to
+    SEMI JOIN ({subjects}) AS m ON {own}
     WHERE e.event_type = $event_type AND e.status = 'accepted'
         AND e.time >= $start AND e.time < $end AND e.received_at <= $as_of
     ORDER BY e.received_at, e.integration

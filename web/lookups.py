@@ -13,9 +13,11 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from billing.books import BY_NAME
+from detector import attribution
+from detector.line_records import Books
 from detector.record_tables import KEYS, TABLES, TYPES
 from web import places
-from web.console import rows
+from web.console import now, rows
 from web.places import Place
 
 __all__ = ["KEYS", "TABLES", "TYPES"]
@@ -147,16 +149,12 @@ def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: 
     )
 
 
-EVENTS_OF_ITEM = """
+EVENTS_OF_ITEM = f"""
     FROM books.usage_events AS e
-    WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end
-        AND e.subject IN (
-            SELECT s.subject FROM books.subjects AS s WHERE s.customer_id = $customer_id UNION ALL SELECT $customer_id)
-        AND (EXISTS (
-            FROM books.subjects AS s WHERE s.subject = e.subject AND s.customer_id = $customer_id
-                AND s.valid_from <= e.time AND (s.valid_to IS NULL OR e.time < s.valid_to)
-        ) OR (e.subject = $customer_id AND NOT EXISTS (FROM books.subjects AS s WHERE s.subject = $customer_id)))
-"""
+    SEMI JOIN ({attribution.SUBJECTS}) AS m ON {attribution.KEYED}
+    WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end"""
+"""An item's events between two instants, from the copy that is near; `bounds` has the values."""
+
 _AGGREGATES = {
     "sum": "sum(e.value)",
     "count": "CAST(count(*) AS DECIMAL(27, 9))",
@@ -169,51 +167,56 @@ _AGGREGATES = {
 }
 
 
+DAY = "CAST(e.time AS DATE) AS day"
+
+
 def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The item's usage by UTC day between two instants: day, quantity, events. Days without events have no row."""
-    return _by(books, "CAST(e.time AS DATE) AS day", of, start, end)
+    return added_up(books, of, DAY, EVENTS_OF_ITEM, bounds(books, of, start, end)) if of.get("event_type") else []
 
 
 def hourly(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The same by UTC hour: hour, quantity, events."""
-    return _by(books, "date_trunc('hour', e.time) AS hour", of, start, end)
+    span = "date_trunc('hour', e.time) AS hour"
+    return added_up(books, of, span, EVENTS_OF_ITEM, bounds(books, of, start, end)) if of.get("event_type") else []
 
 
-def _by(books: DuckDBPyConnection, span: str, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
-    if not of.get("event_type"):
-        return []
+def added_up(
+    books: DuckDBPyConnection, of: Mapping[str, Any], span: str, events: str, values: Mapping[str, Any]
+) -> list[Row]:
+    """What the accepted events of an item come to by its meter in each span; `events`: from where, as EVENTS_OF_ITEM."""
     aggregate = _AGGREGATES[of["aggregation"]]
-    values = bounds(of, start, end)
-    if "$property" in aggregate:
-        values["property"] = "$.value"
-    query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {EVENTS_OF_ITEM}"
-    return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY 1", values)
+    property = {"property": "$.value"} if "$property" in aggregate else {}
+    query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {events} AND e.status = 'accepted'"
+    return rows(books, f"{query} GROUP BY ALL ORDER BY 1", {**values, **property})
 
 
-def bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
-    """What EVENTS_OF_ITEM asks for: the item's events between two instants."""
+def bounds(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
+    """What EVENTS_OF_ITEM asks for."""
     return {
         "event_type": of["event_type"],
-        "customer_id": of["customer_id"],
         "start": start.replace(tzinfo=None),
         "end": end.replace(tzinfo=None),
+        **attribution.subjects_of(Books(books, now()), of["customer_id"]),
     }
 
 
-def reported(books: DuckDBPyConnection, item_id: str) -> list[Row]:
+def reported(books: DuckDBPyConnection, item_id: str, most: int) -> list[Row]:
     """What the billing system recorded for the item, the newest first."""
-    query = "SELECT * FROM books.reported_usage WHERE item_id = ? ORDER BY period_start DESC LIMIT 40"
-    return rows(books, query, [item_id])
+    query = "SELECT * FROM books.reported_usage WHERE item_id = ? ORDER BY period_start DESC LIMIT ?"
+    return rows(books, query, [item_id, most])
 
 
 def billed(books: DuckDBPyConnection, item_id: str) -> list[Row]:
-    """The item's invoice lines with their invoice's number and status, the newest first."""
+    """The item's invoice lines with what their invoice says of itself, the newest first."""
     return rows(
         books,
         """
-        SELECT l.*, i.number, i.status, i.currency FROM books.invoice_lines AS l
+        SELECT l.line_id, l.invoice_id, l.kind, l.period_start, l.period_end, l.quantity, l.unit_amount, l.amount,
+            i.number, i.status, i.currency, i.created_at
+        FROM books.invoice_lines AS l
         JOIN books.invoices AS i ON i.integration = l.integration AND i.invoice_id = l.invoice_id
-        WHERE l.item_id = ? ORDER BY l.period_start DESC, l.line_id LIMIT 40""",
+        WHERE l.item_id = ? ORDER BY l.period_start DESC, l.line_id""",
         [item_id],
     )
 

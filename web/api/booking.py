@@ -334,12 +334,13 @@ def usage_of_item() -> Response:
     start, end, item_of = usage.asked()
     with console().books() as books:
         item = item_of(books)
-        events, following = usage_events.page(books, item, start, end, asked.show, places.wanted())
+        events = usage_events.events_of(books, item, lookups.billed(books, item["item_id"]), start, end)
+        listed, following = events.page(asked.show, places.wanted())
         told = {
             "item": _row(item),
-            "days": _rows(lookups.daily(books, item, start, end)),
-            "counts": dict(usage_events.counts(books, item, start, end)),
-            "events": _rows(events),
+            "days": _rows(events.by_day()),
+            "counts": dict(events.counts()),
+            "events": _rows(listed),
             "next": following,
         }
     return answer(200, told)
