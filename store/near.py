@@ -35,8 +35,8 @@ TOGETHER = ("customer_id", "subscription_id", "item_id", "invoice_id")
 from a block or two, not from all over the table."""
 
 BLOCK = 16_384
-"""The rows of a block, for which DuckDB knows the least and the most of each column: what cannot hold a key is not read,
-and a row costs what stands before it in its block."""
+"""The rows of a block. DuckDB knows the least and the most of each column of it: a block that cannot hold a key is not
+read, and in one that can a row costs what stands before it."""
 
 KEY = "subject_key"
 """hash(subject), on events: copied ones lie in its order, so that one customer's are found without reading all."""

@@ -184,7 +184,7 @@ def hourly(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, en
 def added_up(
     books: DuckDBPyConnection, of: Mapping[str, Any], span: str, events: str, values: Mapping[str, Any]
 ) -> list[Row]:
-    """What the accepted events of an item come to by its meter in each span; `events`: from where, as EVENTS_OF_ITEM."""
+    """What the accepted ones of an item's events come to by its meter in each span; `events`: as EVENTS_OF_ITEM."""
     aggregate = _AGGREGATES[of["aggregation"]]
     property = {"property": "$.value"} if "$property" in aggregate else {}
     query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {events} AND e.status = 'accepted'"
