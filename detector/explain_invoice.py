@@ -138,7 +138,7 @@ def _explained(books: Books, invoice: Invoice) -> InvoiceExplanation:
     rated = expected_lines(around, sorted(around.lines, key=_place))
     taken_back = credits_of(around, rated)
     lines = explained(around, [(each, taken_back[each.line.line_id]) for each in rated])
-    sums = _sums(invoice, sums_of(books, invoice), notes_of(books, invoice))
+    sums = _sums(invoice, sums_of(around, invoice.currency), notes_of(books, invoice))
     return InvoiceExplanation(invoice, tuple(lines), tuple(sums))
 
 

@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from detector.invoice_records import credit_notes
 from detector.line_rating import Expected, expected_lines
 from detector.line_records import Line
 from detector.line_terms import Around, Terms, is_of
-
-_NOTES = """
-SELECT line_id, sum(amount) AS amount FROM books.credit_notes
-WHERE integration = $integration AND invoice_id = $invoice AND status = 'issued' AND created_at <= $as_of
-GROUP BY line_id"""
 
 _NOTHING = Decimal(0)
 
@@ -41,8 +37,10 @@ def credits_of(around: Around, rated: Sequence[Expected]) -> dict[str, Decimal]:
 
 def _notes(around: Around) -> dict[str | None, Decimal]:
     """The credit notes of the invoice by the line that they name; under None those that name none."""
-    found = around.books.rows(_NOTES, integration=around.integration, invoice=around.lines[0].invoice_id)
-    return {row["line_id"]: row["amount"] for row in found}
+    notes: dict[str | None, Decimal] = {}
+    for row in credit_notes(around.books, around.lines[0]):
+        notes[row["line_id"]] = notes.get(row["line_id"], _NOTHING) + row["amount"]
+    return notes
 
 
 def _credits(around: Around, rated: Sequence[Expected], notes: Mapping[str | None, Decimal]) -> dict[str, Decimal]:

@@ -36,16 +36,18 @@ class OnInvoice(Protocol):
 
 @dataclass(frozen=True)
 class Books:
-    """The books as known at an instant: `books.<table>` on a connection, read row by row.
+    """One state of the books as known at an instant: `books.<table>` on a connection, read row by row.
 
-    `dialects` are those of the integrations, by name; one that is left out speaks that of its name.
-    `keyed`: the events lie in the order of a key of their subject (store.near), so that few of them need to be read.
+    What was asked once is not asked again. `dialects` are those of the integrations, by name; one that is left out
+    speaks that of its name. `keyed`: the events lie in the order of a key of their subject (store.near), so that few of
+    them need to be read.
     """
 
     con: duckdb.DuckDBPyConnection
     as_of: datetime
     dialects: Dialects = field(default_factory=dict)
     keyed: bool = False
+    _read: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
 
     def dialect(self, integration: str) -> Dialect:
         """The dialect of an integration's invoices."""
@@ -63,9 +65,14 @@ class Books:
             each = {f"{name}_{place}": value for place, value in enumerate(values)}
             query = re.sub(rf"\${name}\b", f"({', '.join(f'${one}' for one in each) or 'NULL'})", query)
             parameters |= each
-        cursor = self.con.execute(query, {name: _stored(value) for name, value in parameters.items()})
-        names = [column[0] for column in cursor.description or ()]
-        return [{name: _aware(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
+        asked = (query, repr(parameters))
+        if asked not in self._read:
+            cursor = self.con.execute(query, {name: _stored(value) for name, value in parameters.items()})
+            names = [column[0] for column in cursor.description or ()]
+            self._read[asked] = [
+                {name: _aware(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()
+            ]
+        return self._read[asked]
 
 
 def _stored(value: object) -> object:
@@ -105,6 +112,7 @@ class Line:
     unit_amount: Decimal | None
     amount: Decimal
     discount_amount: Decimal
+    tax_amount: Decimal
     proration: bool
 
     @property
@@ -123,28 +131,32 @@ class Line:
         return self.proration and self.amount < 0
 
 
-_LINE = """
-SELECT l.integration, l.line_id, l.invoice_id, i.number AS invoice_number, i.status AS invoice_status,
-    i.total AS invoice_total, i.created_at AS invoice_created_at, i.customer_id, c.name AS customer_name, i.currency,
-    l.kind, l.description, coalesce(l.subscription_id, i.subscription_id) AS subscription_id, l.item_id, l.price_id,
-    CASE WHEN l.kind = 'one_time' THEN l.period_start ELSE coalesce(l.period_start, i.period_start) END AS period_start,
-    CASE WHEN l.kind = 'one_time' THEN l.period_end ELSE coalesce(l.period_end, i.period_end) END AS period_end,
-    l.raw_quantity, l.quantity, l.unit_amount, l.amount, l.discount_amount, l.proration
-FROM books.invoice_lines AS l
-JOIN books.invoices AS i ON i.integration = l.integration AND i.invoice_id = l.invoice_id
-LEFT JOIN books.customers AS c ON c.integration = l.integration AND c.customer_id = i.customer_id
-WHERE i.created_at <= $as_of"""
+_LINES = """
+SELECT integration, line_id, invoice_id, kind, description, subscription_id, item_id, price_id,
+    period_start, period_end, raw_quantity, quantity, unit_amount, amount, discount_amount, tax_amount, proration
+FROM books.invoice_lines
+WHERE {which}
+ORDER BY line_id"""
 
 _OF_ITEMS = """
-    AND l.integration = $integration AND l.kind IN ('usage', 'recurring') AND i.status <> 'void'
-    AND (l.item_id IN $items
-        OR (l.item_id IS NULL AND coalesce(l.subscription_id, i.subscription_id) IN $subscriptions))
-ORDER BY i.created_at, l.line_id"""
+    integration = $integration AND kind IN ('usage', 'recurring') AND (item_id IN $items OR (item_id IS NULL AND (
+        subscription_id IN $subscriptions OR (subscription_id IS NULL AND invoice_id IN (
+            SELECT invoice_id FROM books.invoices
+            WHERE integration = $integration AND subscription_id IN $subscriptions)))))"""
+
+_INVOICES = """
+SELECT integration, invoice_id, number, status, customer_id, currency, subscription_id, period_start, period_end,
+    created_at, paid_at, subtotal, discount_total, tax_total, total, credits_applied, amount_paid, amount_due
+FROM books.invoices
+WHERE created_at <= $as_of AND invoice_id IN $ids
+ORDER BY integration"""
+
+_CUSTOMERS = "SELECT integration, customer_id, name FROM books.customers WHERE customer_id IN $ids"
 
 
 def lines_named(books: Books, line_id: str, integration: str | None = None) -> list[Line]:
     """The lines of that id, one of each integration that has one."""
-    found = [Line(**row) for row in books.rows(f"{_LINE} AND l.line_id = $line", line=line_id)]
+    found = _lines_where(books, "line_id = $line", line=line_id)
     return [line for line in found if integration in (None, line.integration)]
 
 
@@ -165,8 +177,8 @@ def find_line(books: Books, line_id: str, integration: str | None = None) -> Lin
 
 def lines_of_invoice(books: Books, of: OnInvoice) -> list[Line]:
     """All lines of the invoice, by their ids."""
-    query = f"{_LINE} AND l.integration = $integration AND l.invoice_id = $invoice ORDER BY l.line_id"
-    return [Line(**row) for row in books.rows(query, integration=of.integration, invoice=of.invoice_id)]
+    which = "integration = $integration AND invoice_id = $invoice"
+    return _lines_where(books, which, integration=of.integration, invoice=of.invoice_id)
 
 
 def lines_of_items(
@@ -175,6 +187,39 @@ def lines_of_items(
     """The usage and recurring lines of these items, and those without an item of these subscriptions, by when their
     invoices were made; of invoices that are void none.
     """
-    query = f"{_LINE} {_OF_ITEMS}"
-    of = {"items": tuple(items), "subscriptions": tuple(subscriptions)}
-    return [Line(**row) for row in books.rows(query, integration=integration, **of)]
+    of = {"items": tuple(sorted(items)), "subscriptions": tuple(sorted(subscriptions))}
+    lines = _lines_where(books, _OF_ITEMS, integration=integration, **of)
+    return sorted((line for line in lines if line.invoice_status != "void"), key=lambda line: line.invoice_created_at)
+
+
+def invoices(books: Books, ids: Collection[str]) -> list[Row]:
+    """The invoices of these ids with their customer's name, as `customer_name`, by integration."""
+    found = books.rows(_INVOICES, ids=tuple(sorted(ids)))
+    customers = tuple(sorted({row["customer_id"] for row in found}))
+    named = books.rows(_CUSTOMERS, ids=customers) if found else []
+    names = {(row["integration"], row["customer_id"]): row["name"] for row in named}
+    return [row | {"customer_name": names.get((row["integration"], row["customer_id"]))} for row in found]
+
+
+def _lines_where(books: Books, which: str, **values: object) -> list[Line]:
+    """Lines with what their invoices say, those of invoices that are not known left out."""
+    rows = books.rows(_LINES.format(which=which), **values)
+    found = invoices(books, {row["invoice_id"] for row in rows}) if rows else []
+    of = {(invoice["integration"], invoice["invoice_id"]): invoice for invoice in found}
+    keys = [(row["integration"], row["invoice_id"]) for row in rows]
+    return [_line(row, of[key]) for row, key in zip(rows, keys, strict=True) if key in of]
+
+
+def _line(row: Row, invoice: Row) -> Line:
+    """A line of an invoice, whose are also subscription and period of a line that has none; a one-time line has none."""
+    lent = ("subscription_id",) if row["kind"] == "one_time" else ("subscription_id", "period_start", "period_end")
+    return Line(
+        **row | {name: invoice[name] for name in lent if row[name] is None},
+        invoice_number=invoice["number"],
+        invoice_status=invoice["status"],
+        invoice_total=invoice["total"],
+        invoice_created_at=invoice["created_at"],
+        customer_id=invoice["customer_id"],
+        customer_name=invoice["customer_name"],
+        currency=invoice["currency"],
+    )

@@ -139,9 +139,11 @@ class Around:
     @cached_property
     def items(self) -> Sequence[Row]:
         """The items that lines name, and those of the subscriptions of lines that name none; with the subscription."""
-        found = self._rows(_ITEMS.format(column="item_id"), {line.item_id for line in self.lines})
         unnamed = {line.subscription_id for line in self.lines if line.item_id is None}
-        found += self._rows(_ITEMS.format(column="subscription_id"), unnamed)
+        found = [
+            *self._rows(_ITEMS.format(column="item_id"), {line.item_id for line in self.lines}),
+            *self._rows(_ITEMS.format(column="subscription_id"), unnamed),
+        ]
         rows = self._rows(_SUBSCRIPTIONS, {item["subscription_id"] for item in found})
         subscriptions = {row["subscription_id"]: row for row in rows}
         return [
@@ -176,34 +178,30 @@ class Around:
         """The customer's event subjects."""
         return attribution.subjects_of(self.books, self.customer_id)
 
+    def price(self, price_id: str) -> tuple[Row, Price] | None:
+        """A price by its row of `prices`, with its meter's, and as it is rated; None when the books do not hold it."""
+        if price_id not in self._prices:
+            at_once = {*(item["price_id"] for item in self.items), *(line.price_id for line in self.lines), price_id}
+            self._read_prices({each for each in at_once if each is not None} - self._prices.keys())
+        return self._prices[price_id]
+
     def charged_by(self, price_id: str) -> Row | None:
         """What terms say about their price and its meter; None when the books do not hold the price."""
-        if price_id not in self._prices:
-            self._read_prices({price_id, *(item["price_id"] for item in self.items)})
-        found = self._prices[price_id]
+        found = self.price(price_id)
         if found is None:
             return None
         row, catalog = found
-        return {
-            "price_name": row["name"],
-            "price_plan_id": row["plan_id"],
-            **{name: row.get(name) for name in _FROM_PRICE},
-            "catalog": catalog,
-        }
+        named = {name: row.get(name) for name in _FROM_PRICE}
+        return {"price_name": row["name"], "price_plan_id": row["plan_id"], **named, "catalog": catalog}
 
     def prices_of(self, rows: Sequence[Row]) -> list[Price]:
         """The prices of rows of `prices`, with their tiers."""
         tiers: dict[str, list[Row]] = {}
         for tier in self._rows(_TIERS, {row["price_id"] for row in rows if row["model"] in TIERED}):
-            tiers.setdefault(tier.pop("price_id"), []).append(tier)
+            tiers.setdefault(tier["price_id"], []).append(tier)
         return [
             _price(row, tiers_from(tiers.get(row["price_id"], ())) if row["model"] in TIERED else ()) for row in rows
         ]
-
-    def named(self, price_ids: Iterable[str]) -> dict[str, Price]:
-        """The prices of these ids that the books hold."""
-        rows = self._rows(_PRICES, set(price_ids))
-        return {row["price_id"]: price for row, price in zip(rows, self.prices_of(rows), strict=True)}
 
     def versions(self, plans: Iterable[str | None]) -> list[tuple[Row, Price]]:
         """The prices of the other versions of these plans; each row says of which plan, as `of_plan`."""
@@ -295,17 +293,15 @@ def other_prices(around: Around, of: Sequence[tuple[Line, Terms]]) -> list[dict[
     """For each line the prices that may have been charged by mistake, by what they are: the line's own, other plan
     versions'.
     """
-    named = around.named(line.price_id for line, terms in of if line.price_id not in (None, terms.price_id))
     versions = around.versions(terms.price_plan_id for _, terms in of)
-    return [_others(line, terms, named, versions) for line, terms in of]
+    return [_others(around, line, terms, versions) for line, terms in of]
 
 
-def _others(
-    line: Line, terms: Terms, named: Mapping[str, Price], versions: Sequence[tuple[Row, Price]]
-) -> dict[str, Price]:
+def _others(around: Around, line: Line, terms: Terms, versions: Sequence[tuple[Row, Price]]) -> dict[str, Price]:
     found: dict[str, Price] = {}
-    if line.price_id is not None and line.price_id != terms.price_id and line.price_id in named:
-        found[f"price {line.price_id} that the line names"] = named[line.price_id]
+    named = around.price(line.price_id) if line.price_id not in (None, terms.price_id) else None
+    if named is not None:
+        found[f"price {line.price_id} that the line names"] = named[1]
     for row, price in versions:
         own = {"name": terms.price_name, "meter_id": terms.meter_id}
         is_alike = any(value is not None and row[name] == value for name, value in own.items())

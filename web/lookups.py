@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -84,20 +85,26 @@ def credits_of(books: DuckDBPyConnection, customer: str) -> list[Row]:
 
 def lines_of(books: DuckDBPyConnection, invoice: str, integration: str) -> list[Row]:
     """The invoice's lines with the price's name and the credit notes issued for them."""
-    return rows(
+    of = {"invoice": invoice, "integration": integration}
+    lines = rows(
         books,
         """
-        SELECT l.*, p.name AS price_name, p.model, coalesce(n.credited, 0) AS credited
-        FROM books.invoice_lines AS l
-        LEFT JOIN books.prices AS p ON p.integration = l.integration AND p.price_id = l.price_id
-        LEFT JOIN (
-            SELECT integration, line_id, sum(amount) AS credited FROM books.credit_notes
-            WHERE status = 'issued' AND invoice_id = $invoice AND line_id IS NOT NULL GROUP BY ALL
-        ) AS n ON n.integration = l.integration AND n.line_id = l.line_id
-        WHERE l.invoice_id = $invoice AND l.integration = $integration
-        ORDER BY l.period_start NULLS LAST, l.line_id LIMIT 500""",
-        {"invoice": invoice, "integration": integration},
+        SELECT * FROM books.invoice_lines WHERE invoice_id = $invoice AND integration = $integration
+        ORDER BY period_start NULLS LAST, line_id LIMIT 500""",
+        of,
     )
+    query = "SELECT price_id, name, model FROM books.prices WHERE integration = $integration AND price_id = ANY($ids)"
+    ids = list({line["price_id"] for line in lines})
+    prices = {row["price_id"]: row for row in rows(books, query, {"integration": integration, "ids": ids})}
+    query = """
+        SELECT line_id, sum(amount) AS credited FROM books.credit_notes
+        WHERE invoice_id = $invoice AND integration = $integration AND status = 'issued' GROUP BY ALL"""
+    credited = {row["line_id"]: row["credited"] for row in rows(books, query, of)}
+    for line in lines:
+        price = prices.get(line["price_id"], {})
+        line |= {"price_name": price.get("name"), "model": price.get("model")}
+        line["credited"] = credited.get(line["line_id"], Decimal(0))
+    return lines
 
 
 def payments_of(books: DuckDBPyConnection, invoice: str) -> list[Row]:
