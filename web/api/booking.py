@@ -19,7 +19,7 @@ from detector.other_terms import other_terms
 from detector.price_settings import BadSettingError
 from detector.what_if import what_if
 from remediation import gate
-from remediation.scoreboard import scoreboard
+from remediation.scoreboard import scoreboard, scoreboard_json
 from store import operational
 from web import data, evidence, lookups, places, records, run_invoices, scores, terms, usage, usage_events
 from web import unusual as unusual_page
@@ -392,7 +392,7 @@ def score() -> Response:
     asked = query(ScoreQuery, request.args)
     since, until = scores.span(asked.days)
     with operational.reading(console().engine) as session:
-        return answer(200, scoreboard(session, since, until).as_json())
+        return answer(200, scoreboard_json(session, scoreboard(session, since, until)))
 
 
 @operation("/unusual", Operation("Show the budget of unusual usage", "What each budget comes to.", Unusual))
