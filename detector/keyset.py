@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from detector.inbox_filter import SORTS, URGENT, BadFilter, Filter, conditions, urgent
 from store.operational_tables import Signal
+from store.unindexed import unindexed
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,30 @@ def page(session: Session, wanted: Filter, now: datetime, limit: int) -> tuple[l
 
 def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None, limit: int) -> list[Signal]:
     """The order of risk is two walks, first the urgent signals and then the others; every other order is one."""
+    where = conditions(wanted, now, all_rows=_starts_at_records(wanted))
     if wanted.sort != "risk":
-        return _leg(session, wanted, conditions(wanted, now), cursor, limit)
+        return _leg(session, wanted, where, cursor, limit)
     first = urgent(now)
     if cursor and not cursor.urgent:
-        return _leg(session, wanted, [*conditions(wanted, now), not_(first)], cursor, limit)
-    items = _leg(session, wanted, [*conditions(wanted, now), first], cursor, limit)
+        return _leg(session, wanted, [*where, not_(first)], cursor, limit)
+    items = _leg(session, wanted, [*where, first], cursor, limit)
     if len(items) < limit:
-        items += _leg(session, wanted, [*conditions(wanted, now), not_(first)], None, limit - len(items))
+        items += _leg(session, wanted, [*where, not_(first)], None, limit - len(items))
     return items
+
+
+def _starts_at_records(wanted: Filter) -> bool:
+    """Whether the signals that name a record are read and sorted: few, as a rule, and far apart along the sort's index."""
+    return bool(wanted.customer or wanted.entity)
 
 
 def _leg(
     session: Session, wanted: Filter, where: Sequence[ColumnElement[bool]], cursor: Cursor | None, limit: int
 ) -> list[Signal]:
-    """Signals after the cursor, along the index of the sort."""
+    """Signals after the cursor, along the index of the sort or from the records that the filter names."""
     keys = _keys(wanted.sort)
-    query = select(Signal).where(*where).order_by(*(key.desc() for key in keys)).limit(limit)
+    along = map(unindexed, keys) if _starts_at_records(wanted) else keys
+    query = select(Signal).where(*where).order_by(*(key.desc() for key in along)).limit(limit)
     if cursor:
         bound = [literal(value, key.type) for key, value in zip(keys, cursor.keys, strict=True)]
         query = query.where(tuple_(*keys) < tuple_(*bound))
