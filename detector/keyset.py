@@ -60,7 +60,7 @@ def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None
 
 
 def _starts_at_records(wanted: Filter) -> bool:
-    """Whether the signals that name a record are read and sorted: few, as a rule, and far apart along the sort's index."""
+    """Whether the signals that name a record are read and sorted: mostly few, and far apart along the sort's index."""
     return bool(wanted.customer or wanted.entity)
 
 

@@ -79,6 +79,8 @@ def _stored(value: object) -> object:
     """An instant as the books store it, UTC without a timezone; anything else as it is."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, dict):
+        return {name: _stored(each) for name, each in value.items()}
     return [_stored(each) for each in value] if isinstance(value, list) else value
 
 
@@ -211,7 +213,7 @@ def _lines_where(books: Books, which: str, **values: object) -> list[Line]:
 
 
 def _line(row: Row, invoice: Row) -> Line:
-    """A line of an invoice, whose are also subscription and period of a line that has none; a one-time line has none."""
+    """A line of an invoice, which lends it subscription and period where it has none; no period to a one-time line."""
     lent = ("subscription_id",) if row["kind"] == "one_time" else ("subscription_id", "period_start", "period_end")
     return Line(
         **row | {name: invoice[name] for name in lent if row[name] is None},

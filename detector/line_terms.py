@@ -8,12 +8,11 @@ Every table is read once for all of them, by its keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 from billing.discounts import Discount, Scope
 from billing.prices import TIERED, Override, Price, Tier, overridden, tiers_from
@@ -174,7 +173,7 @@ class Around:
         return lines_of_items(self.books, self.integration, items, {item["subscription_id"] for item in self.items})
 
     @cached_property
-    def subjects(self) -> Mapping[str, list[Any]]:
+    def subjects(self) -> Sequence[attribution.Subject]:
         """The customer's event subjects."""
         return attribution.subjects_of(self.books, self.customer_id)
 

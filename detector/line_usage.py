@@ -90,9 +90,8 @@ WITH stretches AS (
     SELECT DISTINCT ON (s.place, e.source, e.event_id) s.place, s.cutoff, e.time, e.value, e.received_at, e.event_id,
         coalesce(TRY(json_extract_string(e.properties, s.property)), CAST(e.value AS VARCHAR)) AS distinct_value
     FROM books.usage_events AS e
-    SEMI JOIN ({subjects}) AS m ON {own}
     JOIN stretches AS s ON s.event_type = e.event_type AND s.starts <= e.time AND e.time < s.ends
-    WHERE e.event_type IN $counted AND e.status = 'accepted'
+    WHERE {owned} AND e.event_type IN $counted AND e.status = 'accepted'
         AND e.time >= $first AND e.time < $last AND e.received_at <= $as_of
     ORDER BY e.received_at, e.integration
 ), told AS (
@@ -129,14 +128,16 @@ def _added_up(around: Around, asked: Mapping[int, Stretch]) -> list[Row]:
         for kind in kinds
         for name, known in (("whole", "TRUE"), ("known", "in_time"))
     )
-    own = attribution.KEYED if around.books.keyed else attribution.OWN
+    first = min(each.served.start for each in asked.values())
+    last = max(each.served.end for each in asked.values())
+    owned, subjects = attribution.owned(around.subjects, first, last, keyed=around.books.keyed)
     reported = [(place, report) for place, each in asked.items() for report in each.reports]
     return around.books.rows(
-        _EVENTS.format(subjects=attribution.SUBJECTS, own=own, sums=sums),
-        **around.subjects,
+        _EVENTS.format(owned=owned, sums=sums),
+        **subjects,
         counted=tuple({each.terms.event_type for each in asked.values()}),
-        first=min(each.served.start for each in asked.values()),
-        last=max(each.served.end for each in asked.values()),
+        first=first,
+        last=last,
         places=list(asked),
         types=[each.terms.event_type for each in asked.values()],
         properties=[each.terms.value_property for each in asked.values()],

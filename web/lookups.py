@@ -6,7 +6,7 @@ detector.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -125,20 +125,20 @@ def tiers_of(books: DuckDBPyConnection, price: str) -> list[Row]:
 
 def item(books: DuckDBPyConnection, id: str) -> Row | None:
     """The item with its subscription, customer, price and meter."""
-    found = rows(
-        books,
-        """
-        SELECT i.*, s.customer_id, s.status, s.timezone, c.name AS customer_name, p.name AS price_name, p.model,
-            p.currency, m.meter_id, m.name AS meter_name, m.event_type, m.aggregation, m.unit
-        FROM books.subscription_items AS i
-        LEFT JOIN books.subscriptions AS s ON s.integration = i.integration AND s.subscription_id = i.subscription_id
+    found = rows(books, "SELECT * FROM books.subscription_items WHERE item_id = ? LIMIT 1", [id])
+    if not found:
+        return None
+    own = found[0]
+    query = """
+        SELECT s.customer_id, s.status, s.timezone, c.name AS customer_name FROM books.subscriptions AS s
         LEFT JOIN books.customers AS c ON c.integration = s.integration AND c.customer_id = s.customer_id
-        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
-        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
-        WHERE i.item_id = ? LIMIT 1""",
-        [id],
-    )
-    return found[0] if found else None
+        WHERE s.subscription_id = ? AND s.integration = ?"""
+    of = rows(books, query, [own["subscription_id"], own["integration"]])
+    terms = prices_of(books, [own], own["integration"]).get(own["price_id"], {})
+    columns = ("price_name", "model", "currency", "meter_name", "event_type", "aggregation", "unit")
+    unknown = dict.fromkeys(("customer_id", "status", "timezone", "customer_name"))
+    priced = {name: terms.get(name) for name in columns} | {"meter_id": terms.get("known_meter")}
+    return own | (of[0] if of else unknown) | priced
 
 
 def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: str | None) -> list[Row]:
@@ -156,11 +156,19 @@ def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: 
     )
 
 
-EVENTS_OF_ITEM = f"""
-    FROM books.usage_events AS e
-    SEMI JOIN ({attribution.SUBJECTS}) AS m ON {attribution.KEYED}
-    WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end"""
-"""An item's events between two instants, from the copy that is near; `bounds` has the values."""
+def prices_of(books: DuckDBPyConnection, items: Sequence[Row], integration: str) -> dict[str, Row]:
+    """The prices of items by their ids, each with what its meter and its plan are called."""
+    query = """
+        SELECT p.price_id, p.name AS price_name, p.model, p.currency, p.unit_amount, p.flat_amount, p.payment_term,
+            p.meter_id, m.meter_id AS known_meter, m.name AS meter_name, m.event_type, m.aggregation, m.unit,
+            l.name AS plan_name, l.version AS plan_version, l.plan_id
+        FROM books.prices AS p
+        LEFT JOIN books.plans AS l ON l.integration = p.integration AND l.plan_id = p.plan_id
+        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
+        WHERE p.integration = $integration AND p.price_id = ANY($ids)"""
+    ids = list({item["price_id"] for item in items})
+    return {row["price_id"]: row for row in rows(books, query, {"integration": integration, "ids": ids})}
+
 
 _AGGREGATES = {
     "sum": "sum(e.value)",
@@ -179,32 +187,40 @@ DAY = "CAST(e.time AS DATE) AS day"
 
 def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The item's usage by UTC day between two instants: day, quantity, events. Days without events have no row."""
-    return added_up(books, of, DAY, EVENTS_OF_ITEM, bounds(books, of, start, end)) if of.get("event_type") else []
+    return added_up(books, of, DAY, *events_of(books, of, start, end)) if of.get("event_type") else []
 
 
 def hourly(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The same by UTC hour: hour, quantity, events."""
     span = "date_trunc('hour', e.time) AS hour"
-    return added_up(books, of, span, EVENTS_OF_ITEM, bounds(books, of, start, end)) if of.get("event_type") else []
+    return added_up(books, of, span, *events_of(books, of, start, end)) if of.get("event_type") else []
+
+
+DAY = "CAST(e.time AS DATE) AS day"
 
 
 def added_up(
     books: DuckDBPyConnection, of: Mapping[str, Any], span: str, events: str, values: Mapping[str, Any]
 ) -> list[Row]:
-    """What the accepted ones of an item's events come to by its meter in each span; `events`: as EVENTS_OF_ITEM."""
+    """What the accepted ones of an item's events come to by its meter in each span; `events` as `events_of` has it."""
     aggregate = _AGGREGATES[of["aggregation"]]
     property = {"property": "$.value"} if "$property" in aggregate else {}
     query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {events} AND e.status = 'accepted'"
     return rows(books, f"{query} GROUP BY ALL ORDER BY 1", {**values, **property})
 
 
-def bounds(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
-    """What EVENTS_OF_ITEM asks for."""
-    return {
-        "event_type": of["event_type"],
+def events_of(
+    books: DuckDBPyConnection, item: Mapping[str, Any], start: datetime, end: datetime
+) -> tuple[str, dict[str, Any]]:
+    """From where the item's events between two instants are read, with the condition, and the values of that."""
+    subjects = attribution.subjects_of(Books(books, now()), item["customer_id"])
+    owned, values = attribution.owned(subjects, start, end, keyed=True)
+    asks = f"{owned} AND e.event_type = $event_type AND e.time >= $start AND e.time < $end"
+    return f"FROM books.usage_events AS e WHERE {asks}", {
+        **values,
+        "event_type": item["event_type"],
         "start": start.replace(tzinfo=None),
         "end": end.replace(tzinfo=None),
-        **attribution.subjects_of(Books(books, now()), of["customer_id"]),
     }
 
 

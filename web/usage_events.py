@@ -16,9 +16,9 @@ from duckdb import DuckDBPyConnection
 
 from billing.books import BY_NAME
 from store.schema import columns
-from web import places
+from web import lookups, places
 from web.console import rows
-from web.lookups import DAY, EVENTS_OF_ITEM, Row, added_up, bounds
+from web.lookups import DAY, Row, added_up
 from web.places import Place
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -34,14 +34,14 @@ MOST = 100_000
 
 _COLUMNS = ", ".join(f"e.{name}" for name in columns(BY_NAME["usage_events"]))
 _CAME = "(e.received_at, e.event_id, e.integration)"
-_JUDGED = f"""
+_JUDGED = """
     CREATE OR REPLACE TEMP TABLE judged AS
-    SELECT {_COLUMNS}, {_CAME} <> min({_CAME}) OVER same AS repeated, EXISTS (
+    SELECT {columns}, {came} <> min({came}) OVER same AS repeated, EXISTS (
             FROM (SELECT unnest(CAST($starts AS TIMESTAMP[])) AS period_start,
                 unnest(CAST($ends AS TIMESTAMP[])) AS period_end, unnest(CAST($made AS TIMESTAMP[])) AS made) AS cut
             WHERE cut.period_start <= e.time AND e.time < cut.period_end AND cut.made < e.received_at
         ) AS late
-    {EVENTS_OF_ITEM}
+    {events}
     WINDOW same AS (
         PARTITION BY e.source, e.event_type, e.subject, e.time, e.value, CAST(e.properties AS VARCHAR))"""
 
@@ -93,5 +93,6 @@ def events_of(
             "ends": [row["period_end"] for row in cuts],
             "made": [row["created_at"] for row in cuts],
         }
-        books.execute(_JUDGED, {**bounds(books, item, start, end), **values})
+        events, bounds = lookups.events_of(books, item, start, end)
+        books.execute(_JUDGED.format(columns=_COLUMNS, came=_CAME, events=events), {**bounds, **values})
     return Events(books, item)

@@ -231,7 +231,7 @@ def subscription(id: str) -> Response:
         invoices, following = lookups.invoices_of(books, "subscription_id", id, places.wanted())
         told = {
             "record": _row(row),
-            "items": _rows(terms.items_of(books, id, row["integration"])),
+            "items": _rows(terms.items_of(books, row)),
             "changes": _rows(terms.moves_of(books, row)),
             "invoices": _rows(invoices),
             "next": following,
