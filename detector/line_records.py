@@ -60,7 +60,8 @@ class Books:
         """
         if "$as_of" in query:
             parameters["as_of"] = self.as_of
-        for name, values in [each for each in parameters.items() if isinstance(each[1], tuple)]:
+        listed = {name: value for name, value in parameters.items() if isinstance(value, tuple)}
+        for name, values in listed.items():
             del parameters[name]
             each = {f"{name}_{place}": value for place, value in enumerate(values)}
             query = re.sub(rf"\${name}\b", f"({', '.join(f'${one}' for one in each) or 'NULL'})", query)
