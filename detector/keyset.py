@@ -46,14 +46,16 @@ def page(session: Session, wanted: Filter, now: datetime, limit: int) -> tuple[l
 
 def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None, limit: int) -> list[Signal]:
     """The order of risk is two walks, first the urgent signals and then the others; every other order is one."""
+    # the signals of a record, a customer or a cause are few: they are found first and sorted then
+    where = conditions(wanted, now, all_rows=bool(wanted.entity or wanted.customer or wanted.cause))
     if wanted.sort != "risk":
-        return _leg(session, wanted, conditions(wanted, now), cursor, limit)
+        return _leg(session, wanted, where, cursor, limit)
     first = urgent(now)
     if cursor and not cursor.urgent:
-        return _leg(session, wanted, [*conditions(wanted, now), not_(first)], cursor, limit)
-    items = _leg(session, wanted, [*conditions(wanted, now), first], cursor, limit)
+        return _leg(session, wanted, [*where, not_(first)], cursor, limit)
+    items = _leg(session, wanted, [*where, first], cursor, limit)
     if len(items) < limit:
-        items += _leg(session, wanted, [*conditions(wanted, now), not_(first)], None, limit - len(items))
+        items += _leg(session, wanted, [*where, not_(first)], None, limit - len(items))
     return items
 
 
