@@ -141,7 +141,8 @@ def _signal(
         (StoredFinding, {
             "id": number, "signal_id": number, "run_id": last.id, "key": f"{number:064x}", "digest": "0" * 64,
             "rule_hash": "0" * 64, "subject_type": "invoice_line", "subject_id": line_id, "currency": "USD",
-            "period_start": ended - timedelta(days=31), "period_end": ended, "title": title, "evidence": {"line_id": line_id, "expected": f"{amount}", "billed": "0.00"},
+            "period_start": ended - timedelta(days=31), "period_end": ended, "title": title,
+            "evidence": {"line_id": line_id, "expected": f"{amount}", "billed": "0.00"},
             "records": [f"invoice_line:{line_id}", f"invoice:{invoice}", f"customer:{customer}"], **money,
         }),
         (SignalPoint, {"signal_id": number, "run_id": last.id, "at": NOW, "rank_amount": amount, "findings": 1}),
