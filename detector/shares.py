@@ -84,7 +84,7 @@ def on_all(session: Session, invoices: Collection[str]) -> dict[int, list[Sums]]
     """The money on many invoices together by signal and currency, each finding once."""
     columns = (FindingInvoice.finding_id, FindingInvoice.signal_id, FindingInvoice.currency, *_KINDS)
     found: dict[int, list[Sums]] = {}
-    for _, signal, currency, under, over, exposed in set(session.execute(_on(session, invoices, *columns)).tuples()):
+    for _, signal, currency, under, over, exposed in set(session.execute(_on(invoices, *columns)).tuples()):
         found.setdefault(signal, []).append(Sums(currency, under, over, exposed, (signal,)))
     return {signal: sums if len(sums) == 1 else together(sums) for signal, sums in found.items()}
 
@@ -92,7 +92,7 @@ def on_all(session: Session, invoices: Collection[str]) -> dict[int, list[Sums]]
 def on_each(session: Session, invoices: Collection[str]) -> dict[tuple[int, str], list[Sums]]:
     """The money by signal and invoice, as (12, `in_1`), and currency."""
     keys = (FindingInvoice.signal_id, FindingInvoice.invoice_id, FindingInvoice.currency)
-    query = _on(session, invoices, *keys, *(func.sum(column) for column in _KINDS)).group_by(*keys).order_by(*keys)
+    query = _on(invoices, *keys, *(func.sum(column) for column in _KINDS)).group_by(*keys).order_by(*keys)
     found: dict[tuple[int, str], list[Sums]] = {}
     for signal, invoice, currency, under, over, exposed in session.execute(query):
         found.setdefault((signal, invoice), []).append(Sums(currency, under, over, exposed, (signal,)))
@@ -129,10 +129,10 @@ def by_currency(shares: Iterable[Share]) -> list[Sums]:
 _KINDS = (FindingInvoice.under, FindingInvoice.over, FindingInvoice.exposure)
 
 
-def _on(session: Session, invoices: Collection[str], *columns: Any) -> Any:
+def _on(invoices: Collection[str], *columns: Any) -> Any:
     """What current findings of open signals say of the invoices."""
     named = select(*columns).join(Signal, Signal.id == FindingInvoice.signal_id)
-    return named.where(among(session, FindingInvoice.invoice_id, invoices), unindexed(Signal.is_open).is_(True))
+    return named.where(among(FindingInvoice.invoice_id, invoices), unindexed(Signal.is_open).is_(True))
 
 
 def _current() -> Select[Signal, StoredFinding]:

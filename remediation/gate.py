@@ -139,7 +139,7 @@ def stands(
     """How drafts stand, in the order of `standing`, and how many of them each signal keeps back."""
     by_key = {_key(row): row for row in rows}
     does, keeps, done = dict[Key, str](), Counter[int](), _actions(session, set(by_key))
-    for invoice, integration, number, gate in set(session.execute(_naming(session, by_key)).tuples()):
+    for invoice, integration, number, gate in set(session.execute(_naming(by_key)).tuples()):
         key = (integration, invoice)
         if key in by_key:
             does[key] = min(gate, does.get(key, gate))  # hold before warn
@@ -327,21 +327,21 @@ def _key(row: Mapping[str, Any]) -> Key:
 def _signals(session: Session, drafts: Collection[Key]) -> dict[Key, list[_Says]]:
     """The open signals of rules that hold or warn, by the drafts that they name as wrong now."""
     found: dict[Key, dict[int, _Says]] = {}
-    query = _naming(session, drafts).add_columns(Signal.title).order_by(Signal.id)
+    query = _naming(drafts).add_columns(Signal.title).order_by(Signal.id)
     for id, integration, number, does, title in session.execute(query):
         if (integration, id) in drafts:
             found.setdefault((integration, id), {})[number] = _Says(number, does, title)
     return {key: list(signals.values()) for key, signals in found.items()}
 
 
-def _naming(session: Session, drafts: Collection[Key]) -> Select[str, str, int, str]:
+def _naming(drafts: Collection[Key]) -> Select[str, str, int, str]:
     """Which open signals of rules that hold or warn name the drafts as wrong now; also those of other integrations."""
     return (
         select(SignalEntity.entity_id, Signal.integration, Signal.id, Signal.gate)
         .join(Signal, Signal.id == SignalEntity.signal_id)
         .where(SignalEntity.type == "invoice", SignalEntity.role != "evidence", SignalEntity.gone_since.is_(None))
         .where(Signal.gate.in_(("hold", "warn")), Signal.status.in_(OPEN_STATUSES), Signal.clear_runs == 0)
-        .where(among(session, SignalEntity.entity_id, sorted({invoice for _, invoice in drafts})))
+        .where(among(SignalEntity.entity_id, sorted({invoice for _, invoice in drafts})))
     )
 
 

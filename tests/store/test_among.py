@@ -22,17 +22,17 @@ def storied(engine: Engine) -> Engine:
 def test_every_named_text_is_found_and_no_other(storied: Engine) -> None:
     with operational.reading(storied) as session:
         for group in AWKWARD:
-            found = session.scalars(select(Signal.group_key).where(among(session, Signal.group_key, [group]))).all()
+            found = session.scalars(select(Signal.group_key).where(among(Signal.group_key, [group]))).all()
             assert found == [group]
         wanted = [
             *AWKWARD[:3],
             *(f"none {number}" for number in range(70_000)),
         ]
-        many = session.scalars(select(Signal.group_key).where(among(session, Signal.group_key, wanted))).all()
+        many = session.scalars(select(Signal.group_key).where(among(Signal.group_key, wanted))).all()
         assert sorted(many) == sorted(AWKWARD[:3])
-        assert session.scalars(select(Signal.id).where(among(session, Signal.group_key, []))).all() == []
+        assert session.scalars(select(Signal.id).where(among(Signal.group_key, []))).all() == []
 
 
 def test_numbers_are_found_as_numbers(storied: Engine) -> None:
     with operational.reading(storied) as session:
-        assert sorted(session.scalars(select(Signal.id).where(among(session, Signal.id, [2, 5, 99])))) == [2, 5]
+        assert sorted(session.scalars(select(Signal.id).where(among(Signal.id, [2, 5, 99])))) == [2, 5]

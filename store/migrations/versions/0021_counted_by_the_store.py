@@ -40,6 +40,8 @@ CREATE TABLE signal_groups (
 ) WITHOUT ROWID
 """
 
+FOUND = ("first_seen", "status", "status_reason", "finalizes_at", "invoice_state", "resolved_at", "money_in",
+         "under", "over", "exposure", "found_after", "acted_after")  # fmt: skip
 NAMED = ("records", "gone_since", "currency", "under", "over", "exposure")
 MONEY = ("under", "over", "exposure")
 
@@ -50,8 +52,7 @@ def upgrade() -> None:
         add_column("signals", Column(name, kind))
     _fill()
     drop_index("ix_signals_overview", "signals")
-    create_index("ix_signals_found", "signals", ["first_seen", "status", "status_reason", "finalizes_at",
-                 "invoice_state", "money_in", "under", "over", "exposure", "found_after", "acted_after"])  # fmt: skip
+    create_index("ix_signals_found", "signals", [*FOUND])
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at", "assignee", "severity", "first_seen"])
     _name_invoices()
