@@ -38,6 +38,7 @@ from detector.inbox_filter import (
     conditions_of_groups,
     counted,
     is_of_groups,
+    searched,
 )
 from detector.overview import Overview, Total, overview, totals_by, totals_by_column
 from detector.similar import Similar
@@ -101,13 +102,14 @@ class Group:
 
 def page(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> Page:
     """One page of signals in the wanted order. Raises BadFilter when `after` is no cursor of this list."""
+    wanted = searched(session, wanted)
     items, following = keyset.page(session, wanted, now, limit)
     return Page(tuple(items), overview(session, wanted, now), following)
 
 
 def facets(session: Session, wanted: Filter, now: datetime) -> Mapping[str, list[tuple[str | None, int]]]:
     """For each facet its values with counts; a page has them too, as `page.all.facets`."""
-    return overview(session, wanted, now).facets
+    return overview(session, searched(session, wanted), now).facets
 
 
 def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> list[Group]:
@@ -115,7 +117,8 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
 
     Raises BadFilter when the filter names no group.
     """
-    by = _grouping(wanted.group)
+    by, asked = _grouping(wanted.group), wanted
+    wanted = searched(session, wanted)
     is_counted = by.is_counted and is_of_groups(wanted)
     ranked = (_counted if is_counted else _ranked)(by, wanted, now)
     rows = session.execute(ranked.limit(limit)).all()
@@ -129,7 +132,7 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
     found = []
     for count, severity, *values in rows:
         key = by.of(values)
-        found.append(Group(key, names.get(key) or key, count, severity, totals.get(key, ()), _narrowed(wanted, key)))
+        found.append(Group(key, names.get(key) or key, count, severity, totals.get(key, ()), _narrowed(asked, key)))
     return found
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, SQLColumnExpression, and_, false, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from store.among import among
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, SignalText
 from store.signal_groups import SIGNAL_GROUPS
 from store.unindexed import unindexed
@@ -50,6 +51,9 @@ FACETS: Mapping[str, InstrumentedAttribute[Any]] = {
 GROUPS = ("cause", "customer", "rule", "bill_run")
 
 
+NAMED = 5_000
+"""How many signals that a text search found are named in what is asked next."""
+
 NO_RUN = "none"
 """The name of the group of signals that no draft of a bill run belongs to."""
 
@@ -84,6 +88,7 @@ class Filter:
     sort: str = "risk"
     after: str = ""
     group: str = ""
+    only: tuple[int, ...] | None = None  # what a text search found, so that it is looked for once: `searched`
 
     def __post_init__(self) -> None:
         """Raises BadFilter for a view, status, sort or group that does not exist."""
@@ -116,7 +121,7 @@ def counted(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[Co
 
 def is_of_groups(wanted: Filter) -> bool:
     """Whether the groups of signals that are alike tell apart all that the filter does."""
-    return not (wanted.cause or wanted.customer or wanted.entity or wanted.q.strip())
+    return not (wanted.cause or wanted.customer or wanted.entity or wanted.q.strip() or wanted.only is not None)
 
 
 def conditions_of_groups(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
@@ -154,9 +159,26 @@ def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(Signal.bill_run_id == _run(wanted))
     if wanted.entity:
         found.append(_names(SignalEntity.entity_id == wanted.entity))
-    if wanted.q.strip():
+    if wanted.only is not None:
+        found.append(among(Signal.id, wanted.only))
+    elif wanted.q.strip():
         found.append(_search(wanted.q.strip()))
     return found
+
+
+def searched(session: Session, wanted: Filter) -> Filter:
+    """The filter with the signals that its text finds in place of the text, where they are few enough to name.
+
+    A page asks for its rows, its counts and its groups; the texts are read through for the first of them alone.
+    """
+    is_steady = session.get_bind().get_execution_options().get("read_only")
+    if not wanted.q.strip() or wanted.only is not None or not is_steady:
+        return wanted
+    known: dict[str, tuple[int, ...]] = session.info.setdefault(__name__, {})
+    if wanted.q not in known:
+        query = select(Signal.id).where(_search(wanted.q.strip())).limit(NAMED + 1)
+        known[wanted.q] = tuple(session.scalars(query))
+    return wanted if len(known[wanted.q]) > NAMED else replace(wanted, only=known[wanted.q])
 
 
 def urgent(now: datetime, of: Any = Signal) -> ColumnElement[bool]:

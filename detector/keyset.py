@@ -20,7 +20,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from detector.inbox_filter import SORTS, URGENT, BadFilter, Filter, conditions, urgent
 from store.operational_tables import Signal
-from store.unindexed import unindexed
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def page(session: Session, wanted: Filter, now: datetime, limit: int) -> tuple[l
 
 def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None, limit: int) -> list[Signal]:
     """The order of risk is two walks, first the urgent signals and then the others; every other order is one."""
-    where = conditions(wanted, now, all_rows=_starts_at_records(wanted))
+    where = conditions(wanted, now, all_rows=_is_of_few(wanted))
     if wanted.sort != "risk":
         return _leg(session, wanted, where, cursor, limit)
     first = urgent(now)
@@ -59,18 +58,17 @@ def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None
     return items
 
 
-def _starts_at_records(wanted: Filter) -> bool:
-    """Whether the signals that name a record are read and sorted: mostly few, and far apart along the sort's index."""
-    return bool(wanted.customer or wanted.entity)
+def _is_of_few(wanted: Filter) -> bool:
+    """Whether few signals are left, which are best found first and sorted then."""
+    return bool(wanted.entity or wanted.customer or wanted.cause or wanted.only is not None)
 
 
 def _leg(
     session: Session, wanted: Filter, where: Sequence[ColumnElement[bool]], cursor: Cursor | None, limit: int
 ) -> list[Signal]:
-    """Signals after the cursor, along the index of the sort or from the records that the filter names."""
+    """Signals after the cursor, along the index of the sort."""
     keys = _keys(wanted.sort)
-    along = map(unindexed, keys) if _starts_at_records(wanted) else keys
-    query = select(Signal).where(*where).order_by(*(key.desc() for key in along)).limit(limit)
+    query = select(Signal).where(*where).order_by(*(key.desc() for key in keys)).limit(limit)
     if cursor:
         bound = [literal(value, key.type) for key, value in zip(keys, cursor.keys, strict=True)]
         query = query.where(tuple_(*keys) < tuple_(*bound))

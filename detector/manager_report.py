@@ -90,7 +90,11 @@ def rows(found: Report) -> Iterator[tuple[Any, ...]]:
 def report(session: Session, start: datetime, end: datetime) -> Report:
     """The report of [start, end), both aware."""
     closed = outcomes.closed(session, start, end)
-    by_kind = {kind: tuple(signal for signal in closed if kind in kinds_of(signal.ended)) for kind in KINDS}
+    ended = [signal.ended for signal in closed]
+    by_kind: dict[str, list[Closed]] = {kind: [] for kind in KINDS}
+    for signal, how in zip(closed, ended, strict=True):
+        for kind in kinds_of(how):
+            by_kind[kind].append(signal)
     verified = [
         int((signal.resolved_at - signal.first_seen).total_seconds())
         for signal in closed
@@ -100,8 +104,8 @@ def report(session: Session, start: datetime, end: datetime) -> Report:
     return Report(
         start=start,
         end=end,
-        sums=outcomes.sums(signal.ended for signal in closed),
-        signals=by_kind,
+        sums=outcomes.sums(ended),
+        signals={kind: tuple(own) for kind, own in by_kind.items()},
         found=session.scalar(select(func.count()).select_from(Signal).where(*seen)) or 0,
         closed=len(closed),
         to_first_action=durations.read(session, Signal.acted_after, seen).median,

@@ -133,7 +133,7 @@ def _parts(session: Session, wanted: Filter, now: datetime) -> Sequence[_Part]:
     """The groups that a filter looks at; read once per reading session."""
     view = "urgent" if wanted.view == "urgent" else "every"
     only = Filter(view, code=wanted.code, cause=wanted.cause, customer=wanted.customer, bill_run=wanted.bill_run,
-                  entity=wanted.entity, q=wanted.q)  # fmt: skip
+                  entity=wanted.entity, q=wanted.q, only=wanted.only)  # fmt: skip
     if not session.get_bind().get_execution_options().get("read_only"):
         return [_part(row, now) for row in session.execute(_query(only, now))]
     known = session.info.setdefault(__name__, {})

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, case, func, literal_column, select
 from sqlalchemy.orm import Session, selectinload
 
 from billing.money import is_currency
@@ -190,19 +190,22 @@ def _seen(since: datetime, until: datetime) -> list[ColumnElement[bool]]:
 
 def _count_caught(session: Session, seen: Sequence[ColumnElement[bool]], numbers: Mapping[str, Tally]) -> None:
     """How many were caught where; what is still open says how much may be wrong there."""
-    where, is_open = _caught(), Signal.status.in_(OPEN_STATUSES)
+    place, is_open = _caught(), Signal.status.in_(OPEN_STATUSES)
+    keys = (place * 2 + case((is_open, literal_column("1")), else_=literal_column("0")), Signal.money_in)
     sums = [func.sum(column) for column in (Signal.under, Signal.over, Signal.exposure)]
-    query: Any = select(where, is_open, Signal.money_in, func.count(), *sums).where(*seen)
-    rows = session.execute(query.group_by(where, is_open, Signal.money_in)).all()
-    for name, is_still, currency, count, under, over, exposure in rows:
+    has_several = False
+    query: Any = select(*keys, func.count(), *sums).where(*seen).group_by(*keys)
+    for code, currency, count, under, over, exposure in session.execute(query):
+        name, is_still = CAUGHT[code // 2], code % 2
         numbers[name].count += count
         if is_still and currency not in (None, SEVERAL):
             _estimate(numbers[name], Total(currency, under, over, exposure, count))
-    if any(is_still and currency == SEVERAL for _, is_still, currency, *_ in rows):
-        several = totals_by(session, where, [*seen, is_open, Signal.money_in == SEVERAL])
-        for name, totals in several.items():
+        has_several = has_several or bool(is_still and currency == SEVERAL)
+    if has_several:
+        several = totals_by(session, place, [*seen, is_open, Signal.money_in == SEVERAL])
+        for at, totals in several.items():
             for total in totals:
-                _estimate(numbers[name], total)
+                _estimate(numbers[CAUGHT[at]], total)
 
 
 def _estimate(tally: Tally, total: Total) -> None:
@@ -212,15 +215,12 @@ def _estimate(tally: Tally, total: Total) -> None:
             tally.estimate[key] = tally.estimate.get(key, Decimal(0)) + money
 
 
-def _caught() -> ColumnElement[str]:
-    """Where a signal was caught: in time, or on drafts or issued invoices that it names, or before any."""
+def _caught() -> ColumnElement[int]:
+    """Where in CAUGHT a signal was: in time, or on drafts or issued invoices that it names, or before any."""
+    draft, issued, none = (literal_column(str(at), Integer) for at in range(len(CAUGHT)))
     in_time = Signal.finalizes_at.is_not(None) & (Signal.first_seen < Signal.finalizes_at)
-    named = {"draft": "on_draft", "issued": "after_issue"}
-    return case(
-        (in_time, literal_column("'on_draft'")),
-        *((Signal.invoice_state == state, literal_column(f"'{name}'")) for state, name in named.items()),
-        else_=literal_column("'before_billing'"),
-    )
+    return case((in_time, draft), (Signal.invoice_state == "draft", draft), (Signal.invoice_state == "issued", issued),
+                else_=none)  # fmt: skip
 
 
 def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
@@ -245,7 +245,7 @@ def _resolved(session: Session, since: datetime, until: datetime) -> Iterator[in
 def _behind(found: Scoreboard, name: str) -> list[ColumnElement[bool]]:
     """What the signals behind a number fulfil that is no outcome. Raises KeyError."""
     own: dict[str, tuple[ColumnElement[bool], ...]] = {
-        **{each: (_caught() == each,) for each in CAUGHT},
+        **{each: (_caught() == at,) for at, each in enumerate(CAUGHT)},
         "time_to_detect": (Signal.found_after.is_not(None),),
         "time_to_resolve": _RESOLVED,
     }

@@ -23,6 +23,7 @@ from store import (  # noqa: F401 (their tables are among those that are made)
     customer_tables,
     delivery_tables,
     export_tables,
+    finding_tables,
     idempotency_tables,
     merge_tables,
     missed_tables,

@@ -110,6 +110,7 @@ class Signal(Table):
             "status_reason",
             "finalizes_at",
             "invoice_state",
+            "resolved_at",
             "money_in",
             "under",
             "over",

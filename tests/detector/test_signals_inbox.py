@@ -308,6 +308,26 @@ def test_counts_and_sums_read_no_signal(sqlite_engine: Engine, chosen: dict[str,
     assert [plan[0] for plan in plans] == ["SCAN signal_groups"]
 
 
+def test_a_text_is_looked_for_once_for_rows_counts_and_groups(company: Engine) -> None:
+    texts: list[str] = []
+    event.listen(company, "before_cursor_execute", lambda *told: texts.append(told[2]))
+    with operational.reading(company) as session:
+        for sort in HOT:
+            page = inbox.page(session, Filter(q="price", sort=sort), NOW)
+            assert page.total == len(page.items) == inbox.page(session, Filter(), NOW).total
+        assert sum(group.signals for group in inbox.groups(session, Filter(q="price", group="rule"), NOW)) == page.total
+        assert inbox.page(session, Filter(q="no such words"), NOW).items == ()
+    assert len([sql for sql in texts if "signal_texts" in sql]) == 2
+
+
+def test_a_text_that_many_signals_have_finds_the_same(company: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with operational.reading(company) as session:
+        named = inbox.page(session, Filter(q="price"), NOW)
+    monkeypatch.setattr("detector.inbox_filter.NAMED", 0)
+    with operational.reading(company) as session:
+        assert [item.id for item in inbox.page(session, Filter(q="price"), NOW).items] == [i.id for i in named.items]
+
+
 def test_a_page_takes_the_same_few_statements_however_long_it_is(company: Engine) -> None:
     counts = []
     for limit in (1, 5):

@@ -159,6 +159,7 @@ class Signals(RuleBasedStateMachine):
         with operational.reading(self.engine) as session:
             assert recounted.groups(session) == recounted.regrouped(session)
             assert recounted.kept(session) == recounted.worked_out(session)
+            assert recounted.named(session) == recounted.renamed(session)
 
     def _act(self, session: operational.Session, signal_id: int, deed: str) -> triage.Change:
         if deed in triage.DISMISSALS:

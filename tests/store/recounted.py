@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from store.finding_tables import FindingInvoice
 from store.operational_tables import Signal, SignalEntity, SignalEvent, StoredFinding
 from store.signal_groups import SIGNAL_GROUPS
 
@@ -25,6 +26,24 @@ def regrouped(session: Session) -> set[tuple[Any, ...]]:
     keys = [*(getattr(Signal, name) for name in ALIKE), Signal.merged_into.is_not(None)]
     sums = [func.sum(getattr(Signal, name)) for name in SUMS]
     return {tuple(row) for row in session.execute(select(*keys, func.count(), *sums).group_by(*keys))}
+
+
+def named(session: Session) -> set[tuple[Any, ...]]:
+    """The invoices of findings as the store keeps them."""
+    own = FindingInvoice
+    columns = (own.invoice_id, own.finding_id, own.signal_id, own.currency, own.under, own.over, own.exposure)
+    return {tuple(row) for row in session.execute(select(*columns))}
+
+
+def renamed(session: Session) -> set[tuple[Any, ...]]:
+    """The same from the records of the findings that are current and have money."""
+    current = select(StoredFinding).where(StoredFinding.gone_since.is_(None), StoredFinding.currency.is_not(None))
+    return {
+        (record.removeprefix("invoice:"), each.id, each.signal_id, each.currency, each.under, each.over, each.exposure)
+        for each in session.scalars(current)
+        for record in each.records or ()
+        if record.startswith("invoice:")
+    }
 
 
 def kept(session: Session) -> dict[int, tuple[Any, ...]]:

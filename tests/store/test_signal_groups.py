@@ -1,4 +1,4 @@
-"""The store counts its signals with every write: what it has counted is what is there, on SQLite and PostgreSQL."""
+"""The store counts its signals and lists the invoices of their findings with every write; both are what is there."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def test_what_is_counted_is_what_is_there_whatever_is_done_to_signals(engine: En
     storied(engine)
     with operational.writing(engine) as session:
         assert recounted.groups(session) == recounted.regrouped(session) != set()
+        assert recounted.named(session) == recounted.renamed(session) != set()
         assert recounted.kept(session) == recounted.worked_out(session)
         session.get_one(Signal, 6).merged_into = 1
         session.flush()
@@ -45,6 +46,7 @@ def test_what_is_counted_is_what_is_there_whatever_is_done_to_signals(engine: En
         session.delete(session.get_one(Signal, 7))
         session.flush()
         assert recounted.groups(session) == recounted.regrouped(session)
+        assert recounted.named(session) == recounted.renamed(session)
 
 
 def test_what_fails_half_way_is_not_counted(engine: Engine) -> None:
@@ -64,7 +66,7 @@ def test_what_fails_half_way_is_not_counted(engine: Engine) -> None:
 def test_a_store_of_the_version_before_is_counted_when_it_is_upgraded(engine: Engine) -> None:
     storied(engine)
     with operational.reading(engine) as session:
-        groups, kept = recounted.groups(session), recounted.kept(session)
+        groups, kept, named = recounted.groups(session), recounted.kept(session), recounted.named(session)
     with engine.begin() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(operational.MIGRATIONS))
@@ -73,4 +75,5 @@ def test_a_store_of_the_version_before_is_counted_when_it_is_upgraded(engine: En
     operational.migrate(engine)
     with operational.reading(engine) as session:
         assert (recounted.groups(session), recounted.kept(session)) == (groups, kept)
+        assert recounted.named(session) == named
         assert session.scalars(select(Signal.acted_after).where(Signal.id == 4)).one() is None

@@ -27,7 +27,7 @@ from web.api import answers
 from web.api.answers import Answer
 from web.api.operations import Asked, Operation, operation, query
 from web.api.queries import GateQuery, Limit, Many, one_of
-from web.bill_runs import drafts_of_all
+from web.bill_runs import drafts_page
 from web.console import console, now
 from web.problems import Refused, answer
 
@@ -361,17 +361,10 @@ def bill_runs() -> Response:
               "and why.", Drafts, query=DraftsQuery),
 )  # fmt: skip
 def drafts() -> Response:
-    """The drafts, what is blocked first."""
+    """The drafts, what is blocked first; why is worked out for those of the page alone."""
     asked = query(DraftsQuery, request.args)
-    found = drafts_of_all()
-    counts = {state: sum(each.state == state for each in found) for state in gate.STATES}
-    wanted = [each for each in found if asked.state in ("", each.state)]
-    ids = [each.invoice for each in wanted]
-    begin = ids.index(asked.after) + 1 if asked.after in ids else 0
-    shown = wanted[begin : begin + asked.limit]
-    more = begin + asked.limit < len(wanted)
-    told = {"counts": counts, "drafts": [each.as_json() for each in shown]}
-    return answer(200, {**told, "next": shown[-1].invoice if more else None})
+    counts, shown, following = drafts_page(asked.state, asked.after, asked.limit)
+    return answer(200, {"counts": counts, "drafts": [each.as_json() for each in shown], "next": following})
 
 
 @operation("/data", Operation("Show the books", "How many rows each table has, and how fresh they are.", Tables))

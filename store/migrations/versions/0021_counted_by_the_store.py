@@ -1,13 +1,22 @@
 """What pages counted signal by signal is counted with every write, and stands on the signal itself.
 
 Groups of signals that are alike, with their money; how long a signal was wrong before it was found and lay there before
-a person did something; and what the invoices that it names are.
+a person did something; and what the invoices that it names are. The invoices that findings name are rows as well.
 """
 
 from __future__ import annotations
 
-from alembic.op import add_column, create_index, drop_column, drop_index, execute, get_bind
-from sqlalchemy import Column, Integer, Text
+from alembic.op import (
+    add_column,
+    create_index,
+    create_table,
+    drop_column,
+    drop_index,
+    drop_table,
+    execute,
+    get_bind,
+)
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, Text
 
 revision = "0021"
 down_revision = "0020"
@@ -31,6 +40,11 @@ CREATE TABLE signal_groups (
 ) WITHOUT ROWID
 """
 
+FOUND = ("first_seen", "status", "status_reason", "finalizes_at", "invoice_state", "resolved_at", "money_in",
+         "under", "over", "exposure", "found_after", "acted_after")  # fmt: skip
+NAMED = ("records", "gone_since", "currency", "under", "over", "exposure")
+MONEY = ("under", "over", "exposure")
+
 
 def upgrade() -> None:
     """Count what there is, and from now on whatever is written."""
@@ -38,10 +52,10 @@ def upgrade() -> None:
         add_column("signals", Column(name, kind))
     _fill()
     drop_index("ix_signals_overview", "signals")
-    create_index("ix_signals_found", "signals", ["first_seen", "status", "status_reason", "finalizes_at",
-                 "invoice_state", "money_in", "under", "over", "exposure", "found_after", "acted_after"])  # fmt: skip
+    create_index("ix_signals_found", "signals", [*FOUND])
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at", "assignee", "severity", "first_seen"])
+    _name_invoices()
     if get_bind().dialect.name == "postgresql":
         execute(
             f"CREATE VIEW signal_groups AS SELECT {_alike()}, {_sums()} FROM signals GROUP BY {_alike(named=False)}"
@@ -65,6 +79,7 @@ def downgrade() -> None:
         for name in ("signals_counted", "signals_uncounted", "signals_recounted"):
             execute(f"DROP TRIGGER {name}")
         execute("DROP TABLE signal_groups")
+    _forget_invoices()
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at"])
     drop_index("ix_signals_found", "signals")
@@ -85,6 +100,52 @@ def _fill() -> None:
         " FROM signal_events AS t WHERE t.signal_id = signals.id AND t.kind <> 'found'"
         " AND t.actor NOT LIKE 'rule:%')"
     )
+
+
+def _name_invoices() -> None:
+    """The invoices that current findings with money name, and triggers that keep them."""
+    key = BigInteger().with_variant(Integer, "sqlite")
+    create_table(
+        "finding_invoices",
+        Column("invoice_id", Text(), nullable=False),
+        *(Column(name, key, nullable=False) for name in ("finding_id", "signal_id")),
+        Column("currency", Text(), nullable=False),
+        *(Column(name, BigInteger(), nullable=False) for name in MONEY),
+        PrimaryKeyConstraint("invoice_id", "finding_id"),
+        ForeignKeyConstraint(["finding_id"], ["findings.id"], ondelete="CASCADE"),
+    )
+    create_index("ix_finding_invoices_finding", "finding_invoices", ["finding_id"])
+    money = _quoted(MONEY, "f.")
+    is_sqlite = get_bind().dialect.name == "sqlite"
+    record = "r.value" if is_sqlite else "r.value #>> '{}'"
+    records = "json_each(f.records)" if is_sqlite else "jsonb_array_elements(f.records)"
+    own = (
+        f"INSERT INTO finding_invoices SELECT DISTINCT substr({record}, 9), f.id, f.signal_id, f.currency, {money}"
+        f" FROM findings AS f, {records} AS r WHERE f.gone_since IS NULL AND f.currency IS NOT NULL"
+        f" AND {'json_type(f.records)' if is_sqlite else 'jsonb_typeof(f.records)'} = 'array'"
+        f" AND {record} LIKE 'invoice:%'"
+    )
+    execute(own.replace(":", "\\:"))
+    kept = f"DELETE FROM finding_invoices WHERE finding_id = NEW.id; {own} AND f.id = NEW.id;".replace(":", "\\:")
+    events = (("named", "INSERT"), ("renamed", f"UPDATE OF {_quoted(NAMED)}"))
+    if is_sqlite:
+        for name, event in events:
+            execute(f"CREATE TRIGGER findings_{name} AFTER {event} ON findings BEGIN {kept} END")
+        return
+    execute(f"CREATE FUNCTION name_invoices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {kept} RETURN NULL; END $$")
+    for name, event in events:
+        execute(
+            f"CREATE TRIGGER findings_{name} AFTER {event} ON findings FOR EACH ROW EXECUTE FUNCTION name_invoices()"
+        )
+
+
+def _forget_invoices() -> None:
+    is_sqlite = get_bind().dialect.name == "sqlite"
+    for name in ("named", "renamed"):
+        execute(f"DROP TRIGGER findings_{name}{'' if is_sqlite else ' ON findings'}")
+    if not is_sqlite:
+        execute("DROP FUNCTION name_invoices()")
+    drop_table("finding_invoices")
 
 
 def _seconds(first: str, second: str) -> str:
