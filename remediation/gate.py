@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -152,17 +152,18 @@ def stands(
     return sorted(found, key=_first), +keeps
 
 
-def of_draft(
-    session: Session, row: Mapping[str, Any], limits: Mapping[str, timedelta | None], now: datetime
-) -> Draft | None:
-    """How one invoice stands, its row as the books have it, by what is known and how old that is; None for no draft."""
+def of_draft(session: Session, row: Mapping[str, Any], behind: Mapping[str, str], now: datetime) -> Draft | None:
+    """How one invoice stands, its row as the books have it, by what is known; None for no draft.
+
+    `behind`: why an integration's data is stale.
+    """
     if row["status"] != "draft":
         return None
     zoned = {
         name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
         for name, value in row.items()
     }
-    return standing(session, [zoned], stale(session, limits, now), now)[0]
+    return standing(session, [zoned], behind, now)[0]
 
 
 def enforce(remedy: Remedy) -> list[Action]:

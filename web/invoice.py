@@ -8,7 +8,7 @@ from detector import shares
 from detector.explain_invoice import explain_invoice
 from remediation import gate
 from store import operational
-from web import lookups
+from web import freshness, lookups
 from web.console import console, now
 from web.invoice_check import invoice_check
 from web.pages import show
@@ -25,8 +25,9 @@ def shown(id: str) -> tuple[str, int]:
         explained = explain_invoice(books, id, now(), row["integration"], console().warehouse.dialects)
         lines = lookups.lines_of(books, id, row["integration"])
         payments, notes = lookups.payments_of(books, id), lookups.notes_of(books, id)
+    late = freshness.behind()
     with operational.reading(console().engine) as session:
-        draft = gate.of_draft(session, row, console().limits, now())
+        draft = gate.of_draft(session, row, late, now())
         found = shares.of_invoices(session, [id])
     return show(
         "invoice.html",

@@ -21,7 +21,7 @@ from detector.what_if import what_if
 from remediation import gate
 from remediation.scoreboard import scoreboard, scoreboard_json
 from store import operational
-from web import data, evidence, lookups, places, records, run_invoices, scores, terms, usage, usage_events
+from web import data, evidence, freshness, lookups, places, records, run_invoices, scores, terms, usage, usage_events
 from web import unusual as unusual_page
 from web.api import answers
 from web.api.answers import Answer
@@ -251,8 +251,9 @@ def invoice(id: str) -> Response:
             "payments": _rows(lookups.payments_of(books, id)),
             "credit_notes": _rows(lookups.notes_of(books, id)),
         }
+    late = freshness.behind()
     with operational.reading(console().engine) as session:
-        drafts = gate.of_draft(session, row, console().limits, now())
+        drafts = gate.of_draft(session, row, late, now())
         money = _money(shares.of_invoices(session, [id]))
         return answer(200, {**told, "gate": drafts.as_json() if drafts else None, "money": money})
 
