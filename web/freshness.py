@@ -62,25 +62,12 @@ def stale(session: Session) -> Mapping[str, str]:
 
 
 def behind(names: Collection[str | None] | None = None) -> dict[str, str]:
-    """Why the data of these integrations, or of any, is stale."""
-    return {name: why for name, (why, _) in _sources().items() if why and (names is None or name in names)}
-
-
-def troubles() -> int:
-    """How many sources' latest load failed."""
-    return sum(failed for _, failed in _sources().values())
-
-
-def _sources() -> dict[str, tuple[str | None, bool]]:
-    """Why each source is stale, if it is, and whether its latest load failed; read once per page."""
-    if "sources" not in g:
+    """Why the data of these integrations, or of any, is stale; read once per page."""
+    if "behind" not in g:
         with operational.reading(console().engine) as session:
-            g.sources = {
-                each.integration: (each.stale, each.latest is not None and each.latest.status == "failed")
-                for each in sources.freshness(session, console().limits, now())
-            }
-    found: dict[str, tuple[str | None, bool]] = g.sources
-    return found
+            g.behind = dict(stale(session))
+    found: dict[str, str] = g.behind
+    return {name: why for name, why in found.items() if names is None or name in names}
 
 
 def usage_sources() -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from markupsafe import Markup, escape
 from sqlalchemy import select
 
@@ -84,7 +84,7 @@ def install(app: Flask) -> None:
         wakes=WAKES,
         case_money=case_money,
         people=people,
-        troubles=freshness.troubles,
+        troubles=troubles,
         behind=freshness.behind,
         usage_sources=freshness.usage_sources,
         checked=checked,
@@ -131,6 +131,14 @@ def people() -> list[str]:
         present = select(Person.name).where(Person.disabled_at.is_(None))
         named = {*assignees(session, MOST_PEOPLE), *session.scalars(present.limit(MOST_PEOPLE))}
         return sorted(name for name in named if name)
+
+
+def troubles() -> int:
+    """How many sources are not well; read once per page."""
+    if "troubles" not in g:
+        with operational.reading(console().engine) as session:
+            g.troubles = sum(load.status == "failed" for load in freshness.latest_loads(session))
+    return int(g.troubles)
 
 
 def unfolded() -> Markup:
