@@ -111,6 +111,8 @@ def _signal(
     first, last = runs[kind], runs[kind - len(CODES)]
     seen = NOW - timedelta(hours=chance.randrange(1, 1400))
     amount, closed = Decimal(chance.randrange(100, 5_000_000)).scaleb(-2), number % 10 == 0
+    ended = seen - timedelta(seconds=chance.randrange(600, 3 * 86_400))
+    done = min(seen + timedelta(seconds=chance.randrange(600, 9 * 86_400)), NOW)
     title = f"{name} is charged wrongly on {invoice}"
     money = {"under": amount, "over": Decimal(0), "exposure": Decimal(0)}
     records = (("item", item, "cause"), ("invoice_line", line_id, "affected"), ("invoice", invoice, "affected"),
@@ -122,7 +124,11 @@ def _signal(
             "title": title, "severity": severity, "category": category, "confidence": "exact",
             "gate": "hold" if severity == "critical" else "warn", "integration": "files", "cause_type": "item",
             "cause_id": item, "group_key": "", "covers": None,
-            "status": "resolved" if closed else "unhandled", "status_at": seen, "status_reason": "opened",
+            "status": "resolved" if closed else "unhandled", "status_at": done if closed else seen,
+            "status_reason": chance.choice(("verified", "verified", "self_healed", "waived")) if closed else "opened",
+            "resolved_at": done if closed else None, "found_after": int((seen - ended).total_seconds()),
+            "invoice_state": "draft" if status == "draft" else "issued",
+            "acted_after": int((NOW - seen).total_seconds()) if number % 5 < 4 else None,
             "priority": f"P{1 + number % 4}", "assignee": PEOPLE[number % 5] if number % 5 < 4 else None,
             "version": 1, "first_seen": seen, "last_seen": NOW, "first_run_id": first.id, "last_run_id": last.id,
             "clear_runs": 0, "digest": "0" * 64, "occurrences": 1, "finding_count": 1, "entity_count": len(records),
@@ -135,7 +141,8 @@ def _signal(
         (StoredFinding, {
             "id": number, "signal_id": number, "run_id": last.id, "key": f"{number:064x}", "digest": "0" * 64,
             "rule_hash": "0" * 64, "subject_type": "invoice_line", "subject_id": line_id, "currency": "USD",
-            "title": title, "evidence": {"line_id": line_id, "expected": f"{amount}", "billed": "0.00"},
+            "period_start": ended - timedelta(days=31), "period_end": ended, "title": title,
+            "evidence": {"line_id": line_id, "expected": f"{amount}", "billed": "0.00"},
             "records": [f"invoice_line:{line_id}", f"invoice:{invoice}", f"customer:{customer}"], **money,
         }),
         (SignalPoint, {"signal_id": number, "run_id": last.id, "at": NOW, "rank_amount": amount, "findings": 1}),

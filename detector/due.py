@@ -57,9 +57,12 @@ def due_at(severity: str, first_seen: datetime, by_severity: Mapping[str, int]) 
 
 def overdue(by_severity: Mapping[str, int], now: datetime) -> ColumnElement[bool]:
     """Signals whose time is up, open or not."""
-    return or_(
-        *(
-            and_(Signal.severity == severity, Signal.first_seen < now - timedelta(hours=limit))
-            for severity, limit in by_severity.items()
-        )
-    )
+    return or_(*overdue_each(by_severity, now))
+
+
+def overdue_each(by_severity: Mapping[str, int], now: datetime) -> list[ColumnElement[bool]]:
+    """The same by severity, each of which an index answers by itself."""
+    return [
+        and_(Signal.severity == severity, Signal.first_seen < now - timedelta(hours=limit))
+        for severity, limit in by_severity.items()
+    ]

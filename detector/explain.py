@@ -10,11 +10,12 @@ Reads the records of one line only, builds nothing, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -27,7 +28,8 @@ from billing.working import Step, TierAmount, plain
 from detector import explain_json, explain_text
 from detector.line_credits import credited
 from detector.line_rating import Basis, Expected, expected_line
-from detector.line_records import Books, Line, UnknownLineError, find_line, other_prices
+from detector.line_records import Books, Line, UnknownLineError, find_line
+from detector.line_terms import Around, other_prices
 from store import near
 from store.held import EVENTS
 
@@ -85,14 +87,35 @@ class FourNumbers:
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a line's expected amount comes about, beside what was billed."""
+    """How a line's expected amount comes about, beside what was billed.
+
+    `credited`: what credit notes take back of it; `others`: the prices that may have been charged in place of its own,
+    by how to say them. What is made of these is worked out when it is asked for.
+    """
 
     expectation: Expected
-    steps: tuple[ComparedStep, ...]
-    tiers: tuple[ComparedTier, ...]
-    hypotheses: tuple[Hypothesis, ...]
-    numbers: FourNumbers
     credited: Decimal
+    others: Mapping[str, Price]
+
+    @cached_property
+    def numbers(self) -> FourNumbers:
+        """The three-way match."""
+        return _numbers(self.expectation, self.credited)
+
+    @cached_property
+    def steps(self) -> tuple[ComparedStep, ...]:
+        """The steps of the expected amount, with what the line says at each."""
+        return tuple(_steps(self.expectation, self.credited))
+
+    @cached_property
+    def hypotheses(self) -> tuple[Hypothesis, ...]:
+        """The other ways of computing that give the billed amount, where it is not the expected one."""
+        return _hypotheses(self.expectation, self.others) if _is_wrong(self.expectation) else ()
+
+    @cached_property
+    def tiers(self) -> tuple[ComparedTier, ...]:
+        """Tier by tier: as expected, and as billed where that is known."""
+        return _tiers(self.expectation, self.hypotheses)
 
     @property
     def line(self) -> Line:
@@ -131,8 +154,14 @@ def explain(
     lines of several integrations have it and `integration` names none.
     """
     with at_one_state(con, as_of, dialects) as books:
-        expected = expected_line(books, find_line(books, line_id, integration))
-        return explained(books, expected, credited(books, expected))
+        return explain_line(books, find_line(books, line_id, integration))
+
+
+def explain_line(books: Books, line: Line) -> Explanation:
+    """The explanation of a line of these books."""
+    around = Around(books, [line])
+    expected = expected_line(around, line)
+    return explained(around, [(expected, credited(around, expected))])[0]
 
 
 @contextmanager
@@ -144,17 +173,11 @@ def at_one_state(con: duckdb.DuckDBPyConnection, as_of: datetime, dialects: Dial
         yield Books(own, as_of, dialects, keyed)
 
 
-def explained(books: Books, expected: Expected, taken_back: Decimal) -> Explanation:
-    """The explanation of a line whose expected amount, and what credit notes take back of it, are known."""
-    found = _hypotheses(books, expected)
-    return Explanation(
-        expected,
-        steps=tuple(_steps(expected, taken_back)),
-        tiers=_tiers(expected, found),
-        hypotheses=found,
-        numbers=_numbers(expected, taken_back),
-        credited=taken_back,
-    )
+def explained(around: Around, lines: Sequence[tuple[Expected, Decimal]]) -> list[Explanation]:
+    """The explanations of lines whose expected amount, and what credit notes take back of it, are known."""
+    wrong = [(each.line, each.basis.terms) for each, _ in lines if each.basis and _is_wrong(each)]
+    others = iter(other_prices(around, wrong) if wrong else ())
+    return [Explanation(each, taken_back, next(others) if _is_wrong(each) else {}) for each, taken_back in lines]
 
 
 def _numbers(expected: Expected, taken_back: Decimal) -> FourNumbers:
@@ -237,10 +260,16 @@ def _amount_text(expected: Expected) -> str:
     return "the line before discount"
 
 
-def _hypotheses(books: Books, expected: Expected) -> tuple[Hypothesis, ...]:
-    """The other ways of computing that give the billed amount, where it is not the expected one."""
+def _is_wrong(expected: Expected) -> bool:
+    """Whether the billed amount may have come about in another way: it is a price's, and not the expected one."""
+    line = expected.line
+    return expected.basis is not None and expected.amount not in (None, line.amount) and line.kind != "commitment"
+
+
+def _hypotheses(expected: Expected, others: Mapping[str, Price]) -> tuple[Hypothesis, ...]:
+    """The other ways of computing that give the billed amount."""
     line, basis = expected.line, expected.basis
-    if basis is None or expected.amount in (None, line.amount) or line.kind == "commitment":
+    if basis is None:
         return ()
     earlier = basis.earlier
     known = Circumstances(
@@ -248,7 +277,7 @@ def _hypotheses(books: Books, expected: Expected) -> tuple[Hypothesis, ...]:
         events=basis.usage.events if basis.usage else None,
         share=basis.share or WHOLE,
         shares=basis.shares,
-        prices=_prices_by_mistake(books, line, basis),
+        prices=_prices_by_mistake(line, basis, others),
         line_quantity=_line_quantity(line, basis),
         line_before=earlier.billed if earlier else None,
         rounding=basis.dialect.rounding,
@@ -257,9 +286,9 @@ def _hypotheses(books: Books, expected: Expected) -> tuple[Hypothesis, ...]:
     return hypotheses(basis.price.price, quantity, abs(line.amount) if line.is_credit else line.amount, known)
 
 
-def _prices_by_mistake(books: Books, line: Line, basis: Basis) -> dict[str, Price]:
+def _prices_by_mistake(line: Line, basis: Basis, others: Mapping[str, Price]) -> dict[str, Price]:
     """The prices that may have been charged in place of the right one, by how to say them."""
-    prices = other_prices(books, line, basis.terms)
+    prices = dict(others)
     if basis.price.override_id and basis.terms.catalog:
         prices["catalog price"] = basis.terms.catalog
     price, stated = basis.price.price, line.unit_amount

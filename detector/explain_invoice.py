@@ -16,11 +16,12 @@ import duckdb
 from billing.dialects import NAMED, Dialects
 from billing.money import MINOR_DIGITS
 from detector import explain_invoice_text, explain_json
-from detector.explain import Explanation, at_one_state, explained
+from detector.explain import Explanation, at_one_state, explain_line, explained
 from detector.invoice_records import Invoice, LineSums, Notes, find_invoice, invoices_named, notes_of, sums_of
-from detector.line_credits import credited, credits_of
-from detector.line_rating import expected_line
+from detector.line_credits import credits_of
+from detector.line_rating import expected_lines
 from detector.line_records import Books, Line, UnknownRecordError, find_line, lines_named, lines_of_invoice
+from detector.line_terms import Around
 
 __all__ = ["InvoiceExplanation", "Sum", "explain_id", "explain_invoice"]
 
@@ -101,8 +102,7 @@ def explain_id(
     """
     with at_one_state(con, as_of, dialects) as books:
         if _is_line(books, id, integration, of):
-            expected = expected_line(books, find_line(books, id, integration))
-            return explained(books, expected, credited(books, expected))
+            return explain_line(books, find_line(books, id, integration))
         return _explained(books, find_invoice(books, id, integration))
 
 
@@ -134,10 +134,11 @@ def _is_line(books: Books, id: str, integration: str | None, of: str | None) -> 
 
 
 def _explained(books: Books, invoice: Invoice) -> InvoiceExplanation:
-    rated = [expected_line(books, line) for line in sorted(lines_of_invoice(books, invoice), key=_place)]
-    taken_back = credits_of(books, rated)
-    lines = [explained(books, each, taken_back.get(each.line.line_id, _NOTHING)) for each in rated]
-    sums = _sums(invoice, sums_of(books, invoice), notes_of(books, invoice))
+    around = Around(books, lines_of_invoice(books, invoice), is_whole=True)
+    rated = expected_lines(around, sorted(around.lines, key=_place))
+    taken_back = credits_of(around, rated)
+    lines = explained(around, [(each, taken_back[each.line.line_id]) for each in rated])
+    sums = _sums(invoice, sums_of(around, invoice.currency), notes_of(books, invoice))
     return InvoiceExplanation(invoice, tuple(lines), tuple(sums))
 
 

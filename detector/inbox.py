@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
+    Select,
     SQLColumnExpression,
     and_,
     func,
@@ -28,11 +30,20 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from detector import keyset
 from detector.detail import EntityPage, SignalDetail, as_json, entities, number, signal, sparklines
-from detector.inbox_filter import NO_RUN, BadFilter, Filter, conditions
-from detector.overview import Overview, Total, overview, totals_of_groups
+from detector.inbox_filter import (
+    NO_RUN,
+    BadFilter,
+    Filter,
+    conditions,
+    conditions_of_groups,
+    counted,
+    is_of_groups,
+    searched,
+)
+from detector.overview import Overview, Total, overview, totals_by, totals_by_column
 from detector.similar import Similar
 from store.operational_tables import SEVERITY_RANK, Signal, SignalEntity
-from store.unindexed import unindexed
+from store.signal_groups import SIGNAL_GROUPS
 
 __all__ = [
     "BadFilter",
@@ -91,13 +102,14 @@ class Group:
 
 def page(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> Page:
     """One page of signals in the wanted order. Raises BadFilter when `after` is no cursor of this list."""
+    wanted = searched(session, wanted)
     items, following = keyset.page(session, wanted, now, limit)
     return Page(tuple(items), overview(session, wanted, now), following)
 
 
 def facets(session: Session, wanted: Filter, now: datetime) -> Mapping[str, list[tuple[str | None, int]]]:
     """For each facet its values with counts; a page has them too, as `page.all.facets`."""
-    return overview(session, wanted, now).facets
+    return overview(session, searched(session, wanted), now).facets
 
 
 def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> list[Group]:
@@ -105,24 +117,39 @@ def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> 
 
     Raises BadFilter when the filter names no group.
     """
-    by = _grouping(wanted.group)
-    where = conditions(wanted, now, all_rows=True)
-    query = (  # from an index alone: names and money are read for the groups that are shown
-        select(func.count(), func.max(literal_column(SEVERITY_RANK)), *by.along)
-        .where(*where)
-        .group_by(*by.along)
-        .order_by(func.sum(Signal.rank_amount).desc(), *by.along)
-        .limit(limit)
-    )
-    rows = session.execute(query).all()
+    by, asked = _grouping(wanted.group), wanted
+    wanted = searched(session, wanted)
+    is_counted = by.is_counted and is_of_groups(wanted)
+    ranked = (_counted if is_counted else _ranked)(by, wanted, now)
+    rows = session.execute(ranked.limit(limit)).all()
     groups = [tuple(row[2:]) for row in rows]
-    names = _names(session, by, groups, conditions(wanted, now, all_rows=by.is_ordered))
-    totals = totals_of_groups(session, wanted, now, by.key, by.one_of(groups) if len(rows) == limit else true())
+    names = _names(session, by, groups, conditions(wanted, now, all_rows=not by.is_counted))
+    if is_counted:
+        totals = {by.of([key]): sums for key, sums in totals_by_column(session, wanted, now, by.columns[0]).items()}
+    else:
+        only = by.one_of(groups) if len(rows) == limit else true()
+        totals = totals_by(session, by.key, [*counted(wanted, now, all_rows=True), only])
     found = []
     for count, severity, *values in rows:
         key = by.of(values)
-        found.append(Group(key, names.get(key) or key, count, severity, totals.get(key, ()), _narrowed(wanted, key)))
+        found.append(Group(key, names.get(key) or key, count, severity, totals.get(key, ()), _narrowed(asked, key)))
     return found
+
+
+def _counted(by: _Grouping, wanted: Filter, now: datetime) -> Select[Any]:
+    """How many signals each group has, how grave they are, and what it is, as the store has counted them."""
+    own = SIGNAL_GROUPS.c
+    columns = [own[column.key] for column in by.columns]
+    query = select(func.sum(own.signals).cast(Integer), func.max(literal_column(SEVERITY_RANK)), *columns)
+    grouped = query.where(*conditions_of_groups(wanted, now)).group_by(*columns)
+    return grouped.order_by(func.sum(own.rank_amount).desc(), *columns)
+
+
+def _ranked(by: _Grouping, wanted: Filter, now: datetime) -> Select[Any]:
+    """The same from the signals, along an index that has all of it."""
+    query = select(func.count(), func.max(literal_column(SEVERITY_RANK)), *by.columns)
+    grouped = query.where(*conditions(wanted, now, all_rows=True)).group_by(*by.columns)
+    return grouped.order_by(func.sum(Signal.rank_amount).desc(), *by.columns)
 
 
 def matching(session: Session, wanted: Filter, now: datetime) -> list[int]:
@@ -165,20 +192,14 @@ def _entities_of(session: Session, items: Sequence[Signal]) -> dict[int, list[Si
 class _Grouping:
     """By what signals are grouped: the columns, how they make one key and a name, and what stands for none.
 
-    `is_ordered`: there are many groups of few signals, and an index in their order has all that ranks them; of few
-    groups of many signals that is the index of the inbox's sums.
+    `is_counted`: the store counts signals by it; otherwise an index in its order has all that ranks its groups.
     """
 
     columns: tuple[InstrumentedAttribute[Any], ...]
     key: SQLColumnExpression[Any]
     name: SQLColumnExpression[Any]
     none: str = ""
-    is_ordered: bool = True
-
-    @property
-    def along(self) -> Sequence[SQLColumnExpression[Any]]:
-        """The columns, or the same ones so that no index in their order is taken."""
-        return self.columns if self.is_ordered else [unindexed(column) for column in self.columns]
+    is_counted: bool = False
 
     def of(self, values: Sequence[str | None]) -> str:
         """The key of a group."""
@@ -198,9 +219,9 @@ def _among(column: InstrumentedAttribute[Any], values: Collection[str | None]) -
 _GROUPINGS: Mapping[str, _Grouping] = {
     "cause": _Grouping((Signal.cause_type, Signal.cause_id), Signal.cause_type + ":" + Signal.cause_id, Signal.title),
     "customer": _Grouping((Signal.customer_id,), func.coalesce(Signal.customer_id, ""), Signal.customer_name),
-    "rule": _Grouping((Signal.rule,), Signal.rule, Signal.code, is_ordered=False),
+    "rule": _Grouping((Signal.rule,), Signal.rule, Signal.code, is_counted=True),
     "bill_run": _Grouping(
-        (Signal.bill_run_id,), func.coalesce(Signal.bill_run_id, NO_RUN), Signal.bill_run_id, NO_RUN, is_ordered=False
+        (Signal.bill_run_id,), func.coalesce(Signal.bill_run_id, NO_RUN), Signal.bill_run_id, NO_RUN, is_counted=True
     ),
 }
 

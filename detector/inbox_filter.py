@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, false, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, SQLColumnExpression, and_, false, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from store.among import among
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, SignalText
+from store.signal_groups import SIGNAL_GROUPS
 from store.unindexed import unindexed
 
 URGENT = timedelta(hours=24)
@@ -49,6 +51,9 @@ FACETS: Mapping[str, InstrumentedAttribute[Any]] = {
 GROUPS = ("cause", "customer", "rule", "bill_run")
 
 
+NAMED = 5_000
+"""How many signals that a text search found are named in what is asked next."""
+
 NO_RUN = "none"
 """The name of the group of signals that no draft of a bill run belongs to."""
 
@@ -83,6 +88,7 @@ class Filter:
     sort: str = "risk"
     after: str = ""
     group: str = ""
+    only: tuple[int, ...] | None = None  # what a text search found, so that it is looked for once: `searched`
 
     def __post_init__(self) -> None:
         """Raises BadFilter for a view, status, sort or group that does not exist."""
@@ -105,12 +111,38 @@ def conditions(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list
 
 def counted(wanted: Filter, now: datetime, *, all_rows: bool = False) -> list[ColumnElement[bool]]:
     """As `conditions`, with what is merged into other signals: all whose money counts."""
-    found = [*_view(wanted, now), *_status(wanted.status, all_rows), *narrowing(wanted)]
-    for name, column in FACETS.items():
-        values: tuple[str, ...] = getattr(wanted, name) if name != "status" else ()
-        if values:
-            found.append(_one_of(column, values))
-    return found
+    return [
+        *_view(wanted, now, Signal),
+        *_status(wanted.status, all_rows),
+        *_facets(wanted, Signal),
+        *narrowing(wanted),
+    ]
+
+
+def is_of_groups(wanted: Filter) -> bool:
+    """Whether the groups of signals that are alike tell apart all that the filter does."""
+    return not (wanted.cause or wanted.customer or wanted.entity or wanted.q.strip() or wanted.only is not None)
+
+
+def conditions_of_groups(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    """As `conditions`, of a row of `signal_groups`, for a filter that `is_of_groups`."""
+    alone = [] if wanted.view == "every" else [SIGNAL_GROUPS.c.is_merged.is_(False)]
+    return [*counted_of_groups(wanted, now), *alone]
+
+
+def counted_of_groups(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+    """As `counted`, of a row of `signal_groups`."""
+    own = SIGNAL_GROUPS.c
+    statuses = {"any": None, "open": OPEN_STATUSES}.get(wanted.status, (wanted.status,))
+    status = [own.status.in_(statuses)] if statuses else []
+    return [*_view(wanted, now, own), *status, *_facets(wanted, own), *narrowing_of_groups(wanted)]
+
+
+def narrowing_of_groups(wanted: Filter) -> list[ColumnElement[bool]]:
+    """As `narrowing`, of a row of `signal_groups`."""
+    own = SIGNAL_GROUPS.c
+    code = [own.code.in_(wanted.code)] if wanted.code else []
+    return [*code, *([own.bill_run_id == _run(wanted)] if wanted.bill_run else [])]
 
 
 def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
@@ -124,37 +156,54 @@ def narrowing(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.customer:
         found.append(_names(SignalEntity.customer_id == wanted.customer))
     if wanted.bill_run:
-        found.append(Signal.bill_run_id == (wanted.bill_run if wanted.bill_run != NO_RUN else None))
+        found.append(Signal.bill_run_id == _run(wanted))
     if wanted.entity:
         found.append(_names(SignalEntity.entity_id == wanted.entity))
-    if wanted.q.strip():
+    if wanted.only is not None:
+        found.append(among(Signal.id, wanted.only))
+    elif wanted.q.strip():
         found.append(_search(wanted.q.strip()))
     return found
 
 
-def urgent(now: datetime) -> ColumnElement[bool]:
+def searched(session: Session, wanted: Filter) -> Filter:
+    """The filter with the signals that its text finds in place of the text, where they are few enough to name.
+
+    A page asks for its rows, its counts and its groups; the texts are read through for the first of them alone.
+    """
+    is_steady = session.get_bind().get_execution_options().get("read_only")
+    if not wanted.q.strip() or wanted.only is not None or not is_steady:
+        return wanted
+    known: dict[str, tuple[int, ...]] = session.info.setdefault(__name__, {})
+    if wanted.q not in known:
+        query = select(Signal.id).where(_search(wanted.q.strip())).limit(NAMED + 1)
+        known[wanted.q] = tuple(session.scalars(query))
+    return wanted if len(known[wanted.q]) > NAMED else replace(wanted, only=known[wanted.q])
+
+
+def urgent(now: datetime, of: Any = Signal) -> ColumnElement[bool]:
     """Signals with a draft that becomes final within URGENT; never null, so that it can be negated."""
-    return and_(Signal.finalizes_at.is_not(None), Signal.finalizes_at > now, Signal.finalizes_at <= now + URGENT)
+    return and_(of.finalizes_at.is_not(None), of.finalizes_at > now, of.finalizes_at <= now + URGENT)
 
 
-def asleep(now: datetime) -> ColumnElement[bool]:
+def asleep(now: datetime, of: Any = Signal) -> ColumnElement[bool]:
     """Signals that somebody snoozed and that have not woken; never null."""
-    return and_(Signal.snoozed_until.is_not(None), Signal.snoozed_until > now)
+    return and_(of.snoozed_until.is_not(None), of.snoozed_until > now)
 
 
-def _view(wanted: Filter, now: datetime) -> list[ColumnElement[bool]]:
+def _view(wanted: Filter, now: datetime, of: Any) -> list[ColumnElement[bool]]:
     match wanted.view:
         case "every":
             return []
         case "snoozed":
-            return [asleep(now)]
+            return [asleep(now, of)]
         case "mine":
-            return [not_(asleep(now)), Signal.assignee == wanted.me]
+            return [not_(asleep(now, of)), of.assignee == wanted.me]
         case "unassigned":
-            return [not_(asleep(now)), Signal.assignee.is_(None)]
+            return [not_(asleep(now, of)), of.assignee.is_(None)]
         case "urgent":
-            return [not_(asleep(now)), urgent(now)]
-    return [not_(asleep(now))]
+            return [not_(asleep(now, of)), urgent(now, of)]
+    return [not_(asleep(now, of))]
 
 
 def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
@@ -166,7 +215,16 @@ def _status(status: str, all_rows: bool) -> list[ColumnElement[bool]]:
     return [Signal.status == status]
 
 
-def _one_of(column: InstrumentedAttribute[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
+def _facets(wanted: Filter, of: Any) -> list[ColumnElement[bool]]:
+    chosen = {name: getattr(wanted, name) for name in FACETS if name != "status"}
+    return [_one_of(getattr(of, name), values) for name, values in chosen.items() if values]
+
+
+def _run(wanted: Filter) -> str | None:
+    return wanted.bill_run if wanted.bill_run != NO_RUN else None
+
+
+def _one_of(column: SQLColumnExpression[Any], values: tuple[str, ...]) -> ColumnElement[bool]:
     """The column is one of the values; an empty value is null."""
     known = [value for value in values if value]
     return or_(column.in_(known) if known else false(), column.is_(None) if "" in values else false())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
 from billing.money import MINOR_DIGITS
-from detector.line_records import Books, Row, UnknownRecordError
+from detector.line_records import Books, Line, OnInvoice, Row, UnknownRecordError, invoices
+from detector.line_terms import Around
+
+_NOTHING = Decimal(0)
 
 
 class UnknownInvoiceError(UnknownRecordError):
@@ -62,36 +65,15 @@ class Notes:
     before_payment: Decimal
 
 
-_INVOICE = """
-SELECT i.integration, i.invoice_id, i.number, i.status, i.customer_id, c.name AS customer_name, i.currency,
-    i.period_start, i.period_end, i.paid_at, i.subtotal, i.discount_total, i.tax_total, i.total, i.credits_applied,
-    i.amount_paid, i.amount_due
-FROM books.invoices AS i
-LEFT JOIN books.customers AS c ON c.integration = i.integration AND c.customer_id = i.customer_id
-WHERE i.created_at <= $as_of AND i.invoice_id = $invoice
-ORDER BY i.integration"""
-
-_SUMS = """
-SELECT count(*) AS lines, coalesce(sum(l.amount), 0) AS amount, coalesce(sum(l.discount_amount), 0) AS discount,
-    coalesce(sum(l.tax_amount), 0) AS tax,
-    coalesce(sum(l.tax_amount) FILTER (p.tax_behavior = 'inclusive'), 0) AS tax_inside,
-    coalesce(bool_or(p.tax_behavior = 'inclusive'), FALSE) AS any_inclusive,
-    coalesce(bool_or(round(l.amount, $digits) <> l.amount OR round(l.discount_amount, $digits) <> l.discount_amount
-        OR round(l.tax_amount, $digits) <> l.tax_amount), FALSE) AS fractions
-FROM books.invoice_lines AS l
-LEFT JOIN books.prices AS p ON p.integration = l.integration AND p.price_id = l.price_id
-WHERE l.integration = $integration AND l.invoice_id = $invoice"""
-
 _NOTES = """
-SELECT coalesce(sum(amount), 0) AS issued,
-    coalesce(sum(amount) FILTER (created_at <= coalesce(CAST($paid_at AS TIMESTAMP), $as_of)), 0) AS before_payment
-FROM books.credit_notes
+SELECT line_id, amount, created_at FROM books.credit_notes
 WHERE integration = $integration AND invoice_id = $invoice AND status = 'issued' AND created_at <= $as_of"""
 
 
 def invoices_named(books: Books, invoice_id: str, integration: str | None = None) -> list[Invoice]:
     """The invoices of that id, one of each integration that has one."""
-    found = [Invoice(**row) for row in books.rows(_INVOICE, invoice=invoice_id)]
+    names = [each.name for each in fields(Invoice)]
+    found = [Invoice(**{name: row[name] for name in names}) for row in invoices(books, [invoice_id])]
     return [invoice for invoice in found if integration in (None, invoice.integration)]
 
 
@@ -112,16 +94,37 @@ def find_invoice(books: Books, invoice_id: str, integration: str | None = None) 
     return found[0]
 
 
-def sums_of(books: Books, invoice: Invoice) -> LineSums:
-    """The invoice's lines added up."""
-    digits = MINOR_DIGITS.get(invoice.currency, 4)
-    return LineSums(**books.rows(_SUMS, digits=digits, **_key(invoice))[0])
+def sums_of(around: Around, currency: str) -> LineSums:
+    """The lines of an invoice added up, all of which `around` has."""
+    lines, digits = around.lines, MINOR_DIGITS.get(currency, 4)
+    inclusive = [line for line in lines if _tax_behavior(around, line) == "inclusive"]
+    return LineSums(
+        lines=len(lines),
+        amount=sum((line.amount for line in lines), _NOTHING),
+        discount=sum((line.discount_amount for line in lines), _NOTHING),
+        tax=sum((line.tax_amount for line in lines), _NOTHING),
+        tax_inside=sum((line.tax_amount for line in inclusive), _NOTHING),
+        any_inclusive=bool(inclusive),
+        fractions=any(
+            amount.scaleb(digits) % 1
+            for line in lines
+            for amount in (line.amount, line.discount_amount, line.tax_amount)
+        ),
+    )
+
+
+def _tax_behavior(around: Around, line: Line) -> object:
+    price = None if line.price_id is None else around.price(line.price_id)
+    return price[0]["tax_behavior"] if price else None
+
+
+def credit_notes(books: Books, of: OnInvoice) -> list[Row]:
+    """The credit notes issued for the invoice or a line of it: line_id (None: for the invoice), amount, created_at."""
+    return books.rows(_NOTES, integration=of.integration, invoice=of.invoice_id)
 
 
 def notes_of(books: Books, invoice: Invoice) -> Notes:
     """The credit notes issued for the invoice or its lines."""
-    return Notes(**books.rows(_NOTES, paid_at=invoice.paid_at, **_key(invoice))[0])
-
-
-def _key(invoice: Invoice) -> Row:
-    return {"integration": invoice.integration, "invoice": invoice.invoice_id}
+    found, paid = credit_notes(books, invoice), invoice.paid_at or books.as_of
+    before = (row["amount"] for row in found if row["created_at"] <= paid)
+    return Notes(sum((row["amount"] for row in found), _NOTHING), sum(before, _NOTHING))

@@ -46,15 +46,21 @@ def page(session: Session, wanted: Filter, now: datetime, limit: int) -> tuple[l
 
 def _walk(session: Session, wanted: Filter, now: datetime, cursor: Cursor | None, limit: int) -> list[Signal]:
     """The order of risk is two walks, first the urgent signals and then the others; every other order is one."""
+    where = conditions(wanted, now, all_rows=_is_of_few(wanted))
     if wanted.sort != "risk":
-        return _leg(session, wanted, conditions(wanted, now), cursor, limit)
+        return _leg(session, wanted, where, cursor, limit)
     first = urgent(now)
     if cursor and not cursor.urgent:
-        return _leg(session, wanted, [*conditions(wanted, now), not_(first)], cursor, limit)
-    items = _leg(session, wanted, [*conditions(wanted, now), first], cursor, limit)
+        return _leg(session, wanted, [*where, not_(first)], cursor, limit)
+    items = _leg(session, wanted, [*where, first], cursor, limit)
     if len(items) < limit:
-        items += _leg(session, wanted, [*conditions(wanted, now), not_(first)], None, limit - len(items))
+        items += _leg(session, wanted, [*where, not_(first)], None, limit - len(items))
     return items
+
+
+def _is_of_few(wanted: Filter) -> bool:
+    """Whether few signals are left, which are best found first and sorted then."""
+    return bool(wanted.entity or wanted.customer or wanted.cause or wanted.only is not None)
 
 
 def _leg(

@@ -10,54 +10,40 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from detector.line_rating import Expected, expected_line
-from detector.line_records import Books, Line, lines_of_invoice
-
-_NOTES = """
-SELECT line_id, sum(amount) AS amount FROM books.credit_notes
-WHERE integration = $integration AND invoice_id = $invoice AND status = 'issued' AND created_at <= $as_of
-GROUP BY line_id"""
-
-_FIRST_FOR_PERIOD = """
-SELECT l.line_id
-FROM books.invoice_lines AS l
-JOIN books.invoices AS i ON i.integration = l.integration AND i.invoice_id = l.invoice_id
-WHERE l.integration = $integration AND l.kind = $kind AND NOT l.proration AND i.status <> 'void'
-    AND i.created_at <= $as_of
-    AND coalesce(l.period_start, i.period_start) = $start AND coalesce(l.period_end, i.period_end) = $end
-    AND (l.item_id = $item OR (
-        l.item_id IS NULL AND l.price_id = $price AND coalesce(l.subscription_id, i.subscription_id) = $subscription))
-ORDER BY i.created_at, l.line_id
-LIMIT 1"""
+from detector.invoice_records import credit_notes
+from detector.line_rating import Expected, expected_lines
+from detector.line_records import Line
+from detector.line_terms import Around, Terms, is_of
 
 _NOTHING = Decimal(0)
 
 
-def credited(books: Books, expected: Expected) -> Decimal:
+def credited(around: Around, expected: Expected) -> Decimal:
     """What credit notes take back of the line, in major units; 0 where there are none."""
     line = expected.line
-    notes = _notes(books, line)
+    notes = _notes(around)
     if None not in notes:
         return notes.get(line.line_id, _NOTHING)
-    lines = lines_of_invoice(books, line)
+    invoice = around.invoice
     whole = notes[None] >= line.invoice_total
-    return _credits(books, [Expected(each) if whole else expected_line(books, each) for each in lines], notes)[
-        line.line_id
-    ]
+    rated = [Expected(each) for each in invoice.lines] if whole else expected_lines(invoice, invoice.lines)
+    return _credits(invoice, rated, notes)[line.line_id]
 
 
-def credits_of(books: Books, rated: Sequence[Expected]) -> dict[str, Decimal]:
+def credits_of(around: Around, rated: Sequence[Expected]) -> dict[str, Decimal]:
     """What credit notes take back of each line of an invoice, by line id; `rated` are all of its lines."""
-    return _credits(books, rated, _notes(books, rated[0].line)) if rated else {}
+    return _credits(around, rated, _notes(around)) if rated else {}
 
 
-def _notes(books: Books, line: Line) -> dict[str | None, Decimal]:
-    """The credit notes of the line's invoice by the line that they name; under None those that name none."""
-    found = books.rows(_NOTES, integration=line.integration, invoice=line.invoice_id)
-    return {row["line_id"]: row["amount"] for row in found}
+def _notes(around: Around) -> dict[str | None, Decimal]:
+    """The credit notes of the invoice by the line that they name; under None those that name none."""
+    notes: dict[str | None, Decimal] = {}
+    for row in credit_notes(around.books, around.lines[0]):
+        notes[row["line_id"]] = notes.get(row["line_id"], _NOTHING) + row["amount"]
+    return notes
 
 
-def _credits(books: Books, rated: Sequence[Expected], notes: Mapping[str | None, Decimal]) -> dict[str, Decimal]:
+def _credits(around: Around, rated: Sequence[Expected], notes: Mapping[str | None, Decimal]) -> dict[str, Decimal]:
     """Each line's own notes, and its share of those for the whole invoice."""
     credits: dict[str, Decimal] = {}
     left = pool = notes.get(None, _NOTHING)
@@ -66,14 +52,14 @@ def _credits(books: Books, rated: Sequence[Expected], notes: Mapping[str | None,
         excess = _NOTHING
         if pool:
             rest = line.amount - line.discount_amount - own
-            due = None if pool >= line.invoice_total else _due(books, each)
+            due = None if pool >= line.invoice_total else _due(around, each)
             excess = max(rest if due is None else min(rest - due, rest), _NOTHING)
         credits[line.line_id] = own + max(min(excess, left), _NOTHING)
         left -= excess
     return credits
 
 
-def _due(books: Books, expected: Expected) -> Decimal | None:
+def _due(around: Around, expected: Expected) -> Decimal | None:
     """What a line should charge: nothing after the end of service or a second time; None where nobody knows."""
     line, basis = expected.line, expected.basis
     if basis is None or line.period is None:
@@ -81,16 +67,18 @@ def _due(books: Books, expected: Expected) -> Decimal | None:
     if basis.terms.service_end and line.period.start >= basis.terms.service_end:
         return _NOTHING
     if line.kind in ("usage", "recurring") and not line.proration:
-        first = books.rows(
-            _FIRST_FOR_PERIOD,
-            integration=line.integration,
-            kind=line.kind,
-            start=line.period.start,
-            end=line.period.end,
-            item=basis.terms.item_id,
-            price=basis.terms.price_id,
-            subscription=basis.terms.subscription_id,
-        )
-        if first and first[0]["line_id"] != line.line_id:
+        first = _first_for_period(around, line, basis.terms)
+        if first and first.line_id != line.line_id:
             return _NOTHING
     return expected.net if line.kind in ("usage", "recurring") else None
+
+
+def _first_for_period(around: Around, line: Line, terms: Terms) -> Line | None:
+    """The item's first line of the kind for the period that charges all of it."""
+    alike = (
+        each
+        for each in around.billed
+        if (each.kind, each.period, each.proration) == (line.kind, line.period, False)
+        and is_of(each, terms.item_id, terms.subscription_id, terms.price_id)
+    )
+    return next(alike, None)

@@ -1,11 +1,11 @@
-"""The expected amount of one invoice line: its records put through billing.rating, as detector/derived does for all.
+"""The expected amounts of lines of an invoice: their records put through billing.rating, as detector/derived does.
 
 What cannot be rated has a named reason, by the names of expected_lines.reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -18,18 +18,9 @@ from billing.prices import Problem
 from billing.proration import WHOLE
 from billing.rating import Before, Rating
 from billing.splits import rate_split
-from detector.line_records import (
-    Books,
-    HeldPrice,
-    Line,
-    Terms,
-    discounts_for,
-    find_terms,
-    held_price,
-    lines_of_invoice,
-    usage_lines_of_item,
-)
-from detector.line_usage import Report, Usage, reports_for, usage_of
+from detector.line_records import Line
+from detector.line_terms import Around, HeldPrice, Terms, discounts_for, find_terms, held_price, is_of
+from detector.line_usage import Report, Stretch, Usage, reports_for, usages_of
 from detector.other_terms import OtherTerms
 
 _SECOND = timedelta(seconds=1)
@@ -97,46 +88,83 @@ class Expected:
         return None if self.amount is None else self.amount - self.discount
 
 
-def expected_line(books: Books, line: Line, other: OtherTerms | None = None) -> Expected:
-    """What a usage, recurring or commitment line should be, from the books as known at their instant.
+@dataclass(frozen=True)
+class _Held:
+    """A line with the terms and the price that hold for it, and the billing period that holds its start."""
+
+    line: Line
+    period: Period
+    terms: Terms
+    price: HeldPrice
+    full: Period | None
+    dialect: Dialect
+
+
+@dataclass(frozen=True)
+class _Used:
+    """What a metered line's item used: on the line, as reported, and before it in its billing period."""
+
+    usage: Usage | None
+    reports: tuple[Report, ...]
+    earlier: Earlier | None
+
+
+def expected_line(around: Around, line: Line, other: OtherTerms | None = None) -> Expected:
+    """What one of the lines should be; see `expected_lines`.
 
     `other`: terms to rate it by in place of its own. Raises BadSettingError where the books do not hold them.
     """
+    return expected_lines(around, [line], other)[0]
+
+
+def expected_lines(around: Around, lines: Sequence[Line], other: OtherTerms | None = None) -> list[Expected]:
+    """What usage, recurring and commitment lines should be, from the books as known at their instant."""
+    held = [_held(around, line, other) for line in lines]
+    metered = [each for each in held if isinstance(each, _Held) and each.price.price.metered]
+    used = dict(zip((each.line.line_id for each in metered), _used(around, metered), strict=True))
+    return [
+        _expected(around, each, used.get(each.line.line_id), other) if isinstance(each, _Held) else each
+        for each in held
+    ]
+
+
+def _held(around: Around, line: Line, other: OtherTerms | None) -> _Held | Expected:
+    """The terms and the price of a line, or why it has none."""
     if line.kind not in ("usage", "recurring", "commitment"):
         return Expected(line, "not_rated")
     if line.period is None:
         return Expected(line, "missing_period")
     if line.period.is_empty:
         return Expected(line, Problem.ZERO_LENGTH_PERIOD)
-    terms = find_terms(books, line)
+    terms = find_terms(around, line)
     if terms is None:
         return Expected(line, "unknown_item")
-    terms = other.terms(books, line, terms) if other else terms
+    terms = other.terms(around, terms) if other else terms
     try:
-        price = held_price(books, line, terms)
+        price = held_price(around, line, terms)
     except ValueError:
         return Expected(line, "unreadable_override")
     if price is None:
         return Expected(line, Problem.MISSING_PRICE)
     price = other.price(price) if other else price
-    metered = price.price.metered
-    basis = (
-        _by_usage(books, line, line.period, terms, price)
-        if metered
-        else _by_number(line, line.period, terms, price, books.dialect(line.integration))
-    )
+    dialect = around.books.dialect(line.integration)
+    return _Held(line, line.period, terms, price, _full_period(line.period, terms), dialect)
+
+
+def _expected(around: Around, held: _Held, used: _Used | None, other: OtherTerms | None) -> Expected:
+    basis = _by_usage(held, used) if used else _by_number(held)
     if other and other.quantity is not None:
         basis = replace(basis, quantity=other.quantity, as_set=True)
-    if price.price.currency != line.currency:
-        return Expected(line, "currency_mismatch", basis)
-    if metered and basis.quantity is None:
-        return Expected(line, "unknown_meter", basis)
-    rating = _rating(books, line, line.period, basis)
-    return Expected(line, rating.problem, basis, rating)
+    if held.price.price.currency != held.line.currency:
+        return Expected(held.line, "currency_mismatch", basis)
+    if used and basis.quantity is None:
+        return Expected(held.line, "unknown_meter", basis)
+    rating = _rating(around, held, basis)
+    return Expected(held.line, rating.problem, basis, rating)
 
 
-def _rating(books: Books, line: Line, period: Period, basis: Basis) -> Rating:
-    discounts = discounts_for(books, line, basis.terms)
+def _rating(around: Around, held: _Held, basis: Basis) -> Rating:
+    discounts = discounts_for(around, held.line, basis.terms)
     spent = any(discount.kind == "amount" for discount in discounts)
     return rate_split(
         basis.price.price,
@@ -146,36 +174,70 @@ def _rating(books: Books, line: Line, period: Period, basis: Basis) -> Rating:
         earlier=basis.earlier.parts if basis.earlier else (),
         events=basis.usage.events if basis.usage else None,
         share=basis.share,
-        last=_closes_period(period, basis),
+        last=_closes_period(held.period, basis),
         discounts=discounts,
-        discount_left=_left_by_earlier_lines(books, line) if spent else None,
+        discount_left=_left_by_earlier_lines(around, held.line) if spent else None,
     )
 
 
-def _by_number(line: Line, period: Period, terms: Terms, price: HeldPrice, dialect: Dialect) -> Basis:
+def _by_number(held: _Held) -> Basis:
     """A flat or seat charge: the item's number, or on a line for a part of a period the number that it was for."""
+    line, terms, full = held.line, held.terms, held.full
     stated, subscribed = line.billed_quantity, terms.quantity
     first, second = (stated, subscribed) if line.proration else (subscribed, stated)
     quantity = second if first is None else first
-    full = _full_period(period, terms)
-    share = _share(period, full, price.price.proration, terms, dialect)
-    return Basis(terms, price, dialect, full, quantity, share=share, shares=_other_shares(period, full, terms))
+    share = _share(held.period, full, held.price.price.proration, terms, held.dialect)
+    shares = _other_shares(held.period, full, terms)
+    return Basis(terms, held.price, held.dialect, full, quantity, share=share, shares=shares)
 
 
-def _by_usage(books: Books, line: Line, period: Period, terms: Terms, price: HeldPrice) -> Basis:
+def _by_usage(held: _Held, used: _Used) -> Basis:
     """A usage charge: what the meter adds up to, and what the period's earlier lines hold."""
-    full = _full_period(period, terms)
-    reports = reports_for(books, terms, period)
-    usage = usage_of(books, line, terms, period, reports)
-    earlier = _earlier(books, line, period, terms, price, full) if full and usage and line.kind == "usage" else None
+    terms, full = held.terms, held.full
     active = full.clip(terms.service_start, terms.service_end) if full else None
-    dialect = books.dialect(line.integration)
-    share = _share(active, full, price.price.proration, terms, dialect) if active and not active.is_empty else WHOLE
-    share = (
-        WHOLE if share is None else share
-    )  # a period within one day has no days to take a part of: usage is due anyway
-    quantity = usage.quantity if usage else None
-    return Basis(terms, price, dialect, full, quantity, usage, reports, earlier, share)
+    share: Fraction | None = WHOLE
+    if active and not active.is_empty:
+        share = _share(active, full, held.price.price.proration, terms, held.dialect)
+    share = WHOLE if share is None else share  # a period within one day has no days to take a part of: all is due
+    quantity = used.usage.quantity if used.usage else None
+    return Basis(terms, held.price, held.dialect, full, quantity, used.usage, used.reports, used.earlier, share)
+
+
+def _used(around: Around, held: Sequence[_Held]) -> list[_Used]:
+    """What each metered line's item used; the usage of all of them is read at once."""
+    reports = reports_for(around, [(each.terms, each.period) for each in held])
+    before = [_lines_before(around, each) for each in held]
+    wanted = [_stretches(*each) for each in zip(held, reports, before, strict=True)]
+    measured = iter(usages_of(around, [stretch for each in wanted for stretch in each]))
+    found = []
+    for said, lines, stretches in zip(reports, before, wanted, strict=True):
+        usage, *rest = [next(measured) for _ in stretches]
+        found.append(_Used(usage, said, _earlier(lines, rest)))
+    return found
+
+
+def _stretches(held: _Held, reports: tuple[Report, ...], before: Sequence[Line]) -> list[Stretch]:
+    """When usage counts for a line: in its period, in all that was billed before, and where that is known by itself
+    also line by line.
+    """
+    terms, period, cutoff = held.terms, held.period, held.line.invoice_created_at
+    wanted = [Stretch(terms, period, cutoff, reports)]
+    periods = [line.period for line in before if line.period]
+    if periods:
+        wanted.append(Stretch(terms, Period(min(each.start for each in periods), period.start), cutoff))
+        if held.price.price.convert and held.dialect.converts_parts:
+            wanted += [Stretch(terms, each, cutoff) for each in periods]
+    return wanted
+
+
+def _earlier(before: Sequence[Line], measured: Sequence[Usage | None]) -> Earlier | None:
+    """The usage on earlier lines, as measured in all and line by line."""
+    usage, *parts = measured or [None]
+    if usage is None:
+        return None
+    billed = sum((line.billed_quantity or Decimal(0) for line in before), Decimal(0))
+    quantities = tuple(part.quantity for part in parts if part)
+    return Earlier(Before(usage.quantity, usage.events), Before(billed, usage.events), quantities)
 
 
 def _full_period(period: Period, terms: Terms) -> Period | None:
@@ -211,28 +273,25 @@ def _other_shares(period: Period, full: Period | None, terms: Terms) -> dict[str
     return {name: share for name, share in shares.items() if share is not None}
 
 
-def _earlier(books: Books, line: Line, period: Period, terms: Terms, price: HeldPrice, full: Period) -> Earlier | None:
-    """The usage on the item's earlier lines of the same billing period under the same price; None on its first line."""
+def _lines_before(around: Around, held: _Held) -> list[Line]:
+    """The item's earlier usage lines of the same billing period under the same price, one of each start."""
+    full, price, period = held.full, held.price, held.period
+    if full is None or held.line.kind != "usage" or not Stretch(held.terms, period, period.start).is_metered:
+        return []
     part_start = max(full.start, price.since) if price.since else full.start
     if period.start <= part_start:
-        return None
+        return []
+    terms = held.terms
     earlier = {
         each.period_start: each
-        for each in reversed(usage_lines_of_item(books, line, terms))
-        if each.period and part_start <= each.period.start < period.start and each.period.end <= period.start
+        for each in reversed(around.billed)
+        if each.kind == "usage"
+        and is_of(each, terms.item_id, terms.subscription_id, terms.price_id)
+        and each.period
+        and part_start <= each.period.start < period.start
+        and each.period.end <= period.start
     }
-    if not earlier:
-        return None
-    start = min(each.period.start for each in earlier.values() if each.period)
-    usage = usage_of(books, line, terms, Period(start, period.start))
-    if usage is None:
-        return None
-    billed = sum((each.billed_quantity or Decimal(0) for each in earlier.values()), Decimal(0))
-    parts: tuple[Decimal, ...] = ()
-    if price.price.convert and books.dialect(line.integration).converts_parts:
-        measured = [usage_of(books, line, terms, each.period) for each in earlier.values() if each.period]
-        parts = tuple(part.quantity for part in measured if part)
-    return Earlier(Before(usage.quantity, usage.events), Before(billed, usage.events), parts)
+    return list(earlier.values())
 
 
 def _closes_period(period: Period, basis: Basis) -> bool:
@@ -243,8 +302,9 @@ def _closes_period(period: Period, basis: Basis) -> bool:
     return period.end >= served.end
 
 
-def _left_by_earlier_lines(books: Books, line: Line) -> dict[str, Decimal]:
+def _left_by_earlier_lines(around: Around, line: Line) -> dict[str, Decimal]:
     """What the invoice's lines before this one leave of its fixed discounts."""
-    before = [each for each in lines_of_invoice(books, line) if each.line_id < line.line_id]
-    discounted = [DiscountedLine(each.line_id, each.amount, discounts_for(books, each)) for each in before]
-    return amounts_left(discounted, line.currency, rounding=books.dialect(line.integration).rounding)
+    invoice = around.invoice
+    before = [each for each in invoice.lines if each.line_id < line.line_id]
+    discounted = [DiscountedLine(each.line_id, each.amount, discounts_for(invoice, each)) for each in before]
+    return amounts_left(discounted, line.currency, rounding=around.books.dialect(line.integration).rounding)

@@ -1,8 +1,8 @@
-"""The usage behind one invoice line: the events of its customer's subjects in its period, added up by its meter."""
+"""The usage behind invoice lines: the events of their customer's subjects in a stretch of time, added up by a meter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from billing.money import as_decimal
 from billing.periods import Period
-from detector.line_records import Books, Line, Terms
-from store.near import KEY
+from detector import attribution
+from detector.line_records import Row
+from detector.line_terms import Around, Terms
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,39 @@ class Report:
     recorded_at: datetime
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time in which usage is wanted, by whose meter; it was known when a report of it was recorded, and
+    where there is none at `cutoff`.
+    """
+
+    terms: Terms
+    period: Period
+    cutoff: datetime
+    reports: Sequence[Report] = ()
+
+    @property
+    def served(self) -> Period:
+        """The part of it in which the item is in service."""
+        return self.period.clip(self.terms.service_start, self.terms.service_end)
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether its meter is known."""
+        return self.terms.aggregation in _AGGREGATES and self.terms.event_type is not None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the item is in service at all in it."""
+        return self.terms.service_start is not None and not self.served.is_empty
+
+
 _REPORTS = """
-SELECT period_start, period_end, quantity, recorded_at FROM books.reported_usage
-WHERE item_id = $item AND period_start >= $start AND period_end <= $end AND recorded_at <= $as_of
+SELECT item_id, period_start, period_end, quantity, recorded_at FROM books.reported_usage
+WHERE item_id IN $items AND period_start >= $start AND period_end <= $end AND recorded_at <= $as_of
     AND coalesce(status, 'processed') <> 'rejected'
 ORDER BY period_start, record_id"""
 
-_KEYED = f"hash(m.subject) = e.{KEY} AND "
 _AGGREGATES = {
     "sum": "coalesce(sum(value) FILTER ({known}), 0)",
     "count": "count(*) FILTER ({known})",
@@ -51,94 +78,108 @@ _AGGREGATES = {
 }
 """What a meter adds up to, by its aggregation; an average as its sum and count, so that no digit is lost."""
 
-_SUBJECTS = """
-SELECT subject, customer_id, valid_from, valid_to FROM books.subjects
-WHERE (customer_id = $customer OR subject = $customer) AND valid_from <= $as_of"""
-
 _EVENTS = """
-WITH mine AS (
-    SELECT unnest(CAST($subjects AS VARCHAR[])) AS subject,
-        coalesce(unnest(CAST($counts_from AS TIMESTAMP[])), TIMESTAMP '-infinity') AS counts_from,
-        coalesce(unnest(CAST($counts_to AS TIMESTAMP[])), TIMESTAMP 'infinity') AS counts_to
+WITH stretches AS (
+    SELECT unnest(CAST($places AS INTEGER[])) AS place, unnest(CAST($types AS VARCHAR[])) AS event_type,
+        unnest(CAST($properties AS VARCHAR[])) AS property, unnest(CAST($starts AS TIMESTAMP[])) AS starts,
+        unnest(CAST($ends AS TIMESTAMP[])) AS ends, unnest(CAST($cutoffs AS TIMESTAMP[])) AS cutoff
 ), reports AS (
-    SELECT unnest(CAST($starts AS TIMESTAMP[])) AS report_start, unnest(CAST($ends AS TIMESTAMP[])) AS report_end,
-        unnest(CAST($recorded AS TIMESTAMP[])) AS recorded_at
+    SELECT unnest(CAST($of AS INTEGER[])) AS place, unnest(CAST($report_starts AS TIMESTAMP[])) AS report_start,
+        unnest(CAST($report_ends AS TIMESTAMP[])) AS report_end, unnest(CAST($recorded AS TIMESTAMP[])) AS recorded_at
 ), counted AS (
-    SELECT DISTINCT ON (e.source, e.event_id) e.time, e.value, e.received_at, e.event_id,
-        coalesce(TRY(json_extract_string(e.properties, CAST($property AS VARCHAR))), CAST(e.value AS VARCHAR))
-            AS distinct_value
+    SELECT DISTINCT ON (s.place, e.source, e.event_id) s.place, s.cutoff, e.time, e.value, e.received_at, e.event_id,
+        coalesce(TRY(json_extract_string(e.properties, s.property)), CAST(e.value AS VARCHAR)) AS distinct_value
     FROM books.usage_events AS e
-    SEMI JOIN mine AS m ON {keyed}m.subject = e.subject AND m.counts_from <= e.time AND e.time < m.counts_to
-    WHERE e.event_type = $event_type AND e.status = 'accepted'
-        AND e.time >= $start AND e.time < $end AND e.received_at <= $as_of
+    JOIN stretches AS s ON s.event_type = e.event_type AND s.starts <= e.time AND e.time < s.ends
+    WHERE {owned} AND e.event_type IN $counted AND e.status = 'accepted'
+        AND e.time >= $first AND e.time < $last AND e.received_at <= $as_of
     ORDER BY e.received_at, e.integration
 ), told AS (
-    SELECT c.*, c.received_at <= coalesce(r.recorded_at, $cutoff) AS in_time
+    SELECT c.*, c.received_at <= coalesce(r.recorded_at, c.cutoff) AS in_time
     FROM counted AS c
-    LEFT JOIN reports AS r ON r.report_start <= c.time AND c.time < r.report_end
+    LEFT JOIN reports AS r ON r.place = c.place AND r.report_start <= c.time AND c.time < r.report_end
 )
-SELECT count(*) AS events, count(*) FILTER (NOT in_time) AS late_events, {whole} AS whole, {known} AS known
-FROM told"""
+SELECT place, count(*) AS events, count(*) FILTER (NOT in_time) AS late_events, {sums}
+FROM told
+GROUP BY place"""
 
 
-def usage_of(books: Books, line: Line, terms: Terms, period: Period, reports: Sequence[Report] = ()) -> Usage | None:
-    """The usage of the line's item in `period`; None when its meter is unknown.
+def usages_of(around: Around, wanted: Sequence[Stretch]) -> list[Usage | None]:
+    """The usage of the customer in each stretch, all of it read at once; None where the meter is unknown.
 
     Events count by their own time, inside the item's service, for the customer their subject belonged to then. Known
     at the cut-off is what was received when the billing system recorded it, else when the invoice was made.
     """
-    aggregate = _AGGREGATES.get(terms.aggregation or "")
-    if aggregate is None or terms.event_type is None:
-        return None
-    served = period.clip(terms.service_start, terms.service_end)
-    if terms.service_start is None or served.is_empty:
-        return Usage(Decimal(0), 0, Decimal(0), 0)
-    mine = _subjects_of(books, line.customer_id)
-    found = books.rows(
-        _EVENTS.format(
-            whole=aggregate.format(known="TRUE"),
-            known=aggregate.format(known="in_time"),
-            keyed=_KEYED if books.keyed else "",
-        ),
-        subjects=[subject for subject, _, _ in mine],
-        counts_from=[start for _, start, _ in mine],
-        counts_to=[end for _, _, end in mine],
-        event_type=terms.event_type,
-        property=terms.value_property,
-        start=served.start,
-        end=served.end,
-        cutoff=line.invoice_created_at,
-        starts=[report.period.start for report in reports],
-        ends=[report.period.end for report in reports],
-        recorded=[report.recorded_at for report in reports],
+    asked = {place: each for place, each in enumerate(wanted) if each.is_metered and each.is_served}
+    found = {row["place"]: row for row in _added_up(around, asked)} if asked else {}
+    nothing = Usage(Decimal(0), 0, Decimal(0), 0)
+    usages: list[Usage | None] = []
+    for place, each in enumerate(wanted):
+        counted = _usage(around, each.terms, found.get(place)) if place in asked else nothing
+        usages.append(counted if each.is_metered else None)
+    return usages
+
+
+def _added_up(around: Around, asked: Mapping[int, Stretch]) -> list[Row]:
+    """One row of each stretch in which there are events."""
+    kinds = sorted({each.terms.aggregation or "" for each in asked.values()})
+    sums = ", ".join(
+        f"{_AGGREGATES[kind].format(known=known)} AS {name}_{kind}"
+        for kind in kinds
+        for name, known in (("whole", "TRUE"), ("known", "in_time"))
     )
-    row = found[0]
-    lowest = books.dialect(line.integration).lowest_latest if terms.aggregation == "latest" else None
-    whole, known = (_raised(_quantity(row[part]), lowest) for part in ("whole", "known"))
-    return Usage(whole, row["events"], known, row["late_events"])
+    first = min(each.served.start for each in asked.values())
+    last = max(each.served.end for each in asked.values())
+    owned, subjects = attribution.owned(around.subjects, first, last, keyed=around.books.keyed)
+    reported = [(place, report) for place, each in asked.items() for report in each.reports]
+    return around.books.rows(
+        _EVENTS.format(owned=owned, sums=sums),
+        **subjects,
+        counted=tuple({each.terms.event_type for each in asked.values()}),
+        first=first,
+        last=last,
+        places=list(asked),
+        types=[each.terms.event_type for each in asked.values()],
+        properties=[each.terms.value_property for each in asked.values()],
+        starts=[each.served.start for each in asked.values()],
+        ends=[each.served.end for each in asked.values()],
+        cutoffs=[each.cutoff for each in asked.values()],
+        of=[place for place, _ in reported],
+        report_starts=[report.period.start for _, report in reported],
+        report_ends=[report.period.end for _, report in reported],
+        recorded=[report.recorded_at for _, report in reported],
+    )
+
+
+def _usage(around: Around, terms: Terms, row: Row | None) -> Usage:
+    """What a row says, or that there are no events where there is none."""
+    kind = terms.aggregation
+    lowest = around.books.dialect(around.integration).lowest_latest if kind == "latest" else None
+    whole, known = (_raised(_quantity(row[f"{part}_{kind}"] if row else 0), lowest) for part in ("whole", "known"))
+    return Usage(whole, row["events"] if row else 0, known, row["late_events"] if row else 0)
 
 
 def _raised(quantity: Decimal, lowest: Decimal | None) -> Decimal:
     return quantity if lowest is None else max(quantity, lowest)
 
 
-def _subjects_of(books: Books, customer: str) -> list[tuple[str, datetime | None, datetime | None]]:
-    """The subjects whose events are the customer's, from when and until when (None: always).
-
-    A subject that no row of `subjects` names and that is itself a customer_id is that customer, always.
-    """
-    found = books.rows(_SUBJECTS, customer=customer)
-    mine = [(row["subject"], row["valid_from"], row["valid_to"]) for row in found if row["customer_id"] == customer]
-    named = any(row["subject"] == customer for row in found)
-    return mine if named else [*mine, (customer, None, None)]
-
-
-def reports_for(books: Books, terms: Terms, period: Period) -> tuple[Report, ...]:
-    """What the billing system recorded for the item inside the period, rejected records left out."""
-    found = books.rows(_REPORTS, item=terms.item_id, start=period.start, end=period.end)
-    return tuple(
-        Report(Period(row["period_start"], row["period_end"]), row["quantity"], row["recorded_at"]) for row in found
-    )
+def reports_for(around: Around, of: Sequence[tuple[Terms, Period]]) -> list[tuple[Report, ...]]:
+    """What the billing system recorded for each item inside its period, rejected records left out."""
+    if not of:
+        return []
+    items = tuple({terms.item_id for terms, _ in of})
+    start, end = min(period.start for _, period in of), max(period.end for _, period in of)
+    found = around.books.rows(_REPORTS, items=items, start=start, end=end)
+    return [
+        tuple(
+            Report(Period(row["period_start"], row["period_end"]), row["quantity"], row["recorded_at"])
+            for row in found
+            if row["item_id"] == terms.item_id
+            and row["period_start"] >= period.start
+            and row["period_end"] <= period.end
+        )
+        for terms, period in of
+    ]
 
 
 def _quantity(aggregate: Decimal | int | tuple[Decimal, int]) -> Decimal:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from statistics import median
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector import due, outcomes
+from detector import due, durations, outcomes
 from detector.outcomes import KINDS, Closed, Sum, kinds_of
-from store.operational_tables import Signal, SignalEvent
+from store.operational_tables import Signal
 
 __all__ = ["KINDS", "Precision", "Report", "Sum", "report"]
 
@@ -91,43 +90,29 @@ def rows(found: Report) -> Iterator[tuple[Any, ...]]:
 def report(session: Session, start: datetime, end: datetime) -> Report:
     """The report of [start, end), both aware."""
     closed = outcomes.closed(session, start, end)
-    by_kind = {kind: tuple(signal for signal in closed if kind in kinds_of(signal)) for kind in KINDS}
+    ended = [signal.ended for signal in closed]
+    by_kind: dict[str, list[Closed]] = {kind: [] for kind in KINDS}
+    for signal, how in zip(closed, ended, strict=True):
+        for kind in kinds_of(how):
+            by_kind[kind].append(signal)
     verified = [
-        signal.resolved_at - signal.first_seen
+        int((signal.resolved_at - signal.first_seen).total_seconds())
         for signal in closed
         if signal.resolved_at and signal.status_reason in outcomes.CONFIRMED
     ]
-    found, actions = _first_actions(session, start, end)
+    seen = (Signal.first_seen >= start, Signal.first_seen < end)
     return Report(
         start=start,
         end=end,
-        sums=outcomes.sums(closed),
-        signals=by_kind,
-        found=found,
+        sums=outcomes.sums(ended),
+        signals={kind: tuple(own) for kind, own in by_kind.items()},
+        found=session.scalar(select(func.count()).select_from(Signal).where(*seen)) or 0,
         closed=len(closed),
-        to_first_action=_median(actions),
-        to_verified=_median(verified),
+        to_first_action=durations.read(session, Signal.acted_after, seen).median,
+        to_verified=durations.of(verified).median,
         precision=_precision(closed),
         in_time=_in_time(closed, due.hours(session)),
     )
-
-
-def _first_actions(session: Session, start: datetime, end: datetime) -> tuple[int, list[timedelta]]:
-    """How many signals were first seen in the period, and how long each waited for a person."""
-    seen = (Signal.is_open.in_((True, False)), Signal.first_seen >= start, Signal.first_seen < end)
-    count = session.scalar(select(func.count()).select_from(Signal).where(*seen)) or 0
-    acted = (
-        select(Signal.first_seen, func.min(SignalEvent.at))
-        .join(SignalEvent, SignalEvent.signal_id == Signal.id)
-        .where(*seen, SignalEvent.kind != "found", SignalEvent.actor.not_like("rule:%"))
-        .group_by(Signal.id, Signal.first_seen)
-    )
-    return count, [max(at - first, timedelta(0)) for first, at in session.execute(acted)]
-
-
-def _median(spans: Sequence[timedelta]) -> timedelta | None:
-    seconds = [span.total_seconds() for span in spans]
-    return timedelta(seconds=round(median(seconds))) if seconds else None
 
 
 def _in_time(closed: Sequence[Closed], hours: Mapping[str, int]) -> tuple[InTime, ...]:

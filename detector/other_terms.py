@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from billing.model import Kind
-from detector.line_records import Books, HeldPrice, Line, Row, Terms, plan_versions, terms_under
+from detector.line_records import Row
+from detector.line_terms import Around, HeldPrice, Terms, plan_versions, terms_under
 from detector.price_settings import COLUMNS, BadSettingError, decimal, price_columns
 
 PRICE = "price."
@@ -29,15 +30,15 @@ class OtherTerms:
     plan_version: int | None = None
     price_id: str | None = None
 
-    def terms(self, books: Books, line: Line, terms: Terms) -> Terms:
+    def terms(self, around: Around, terms: Terms) -> Terms:
         """The line's terms with the other plan version, price and cadence. Raises BadSettingError."""
         price_id = self.price_id
         if self.plan_version is not None:
-            price_id = _price_of_version(plan_versions(books, line, terms), terms, self.plan_version)
+            price_id = _price_of_version(plan_versions(around, terms), terms, self.plan_version)
         if price_id is not None:
-            found = terms_under(books, line, terms, price_id)
+            found = terms_under(around, terms, price_id)
             if found is None:
-                raise BadSettingError(f"the books of {line.integration} hold no price {price_id}")
+                raise BadSettingError(f"the books of {around.integration} hold no price {price_id}")
             terms = found
         return replace(terms, cadence=self.columns["cadence"]) if "cadence" in self.columns else terms
 

@@ -11,13 +11,13 @@ an estimate and stands apart. False positives, duplicates and what was expected 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
 from detector.replay import Money
@@ -48,6 +48,17 @@ class Sum:
     signals: int
 
 
+class Ended(NamedTuple):
+    """Closed signals that ended alike, and the sum of their money: of all of them there is some, or of none."""
+
+    confidence: str
+    status: str
+    status_reason: str | None
+    was_draft: bool  # a run confirmed the repair while a draft that it concerned was not final yet
+    impacts: tuple[Money, ...]
+    signals: int
+
+
 class Closed(NamedTuple):
     """What is counted of a closed signal; there may be thousands."""
 
@@ -64,11 +75,43 @@ class Closed(NamedTuple):
     resolved_at: datetime | None
     impacts: tuple[Money, ...]
 
+    @property
+    def ended(self) -> Ended:
+        """How it ended."""
+        was_draft = bool(self.finalizes_at and self.resolved_at and self.resolved_at <= self.finalizes_at)
+        return Ended(self.confidence, self.status, self.status_reason, was_draft, self.impacts, 1)
+
 
 def closed(session: Session, start: datetime, end: datetime) -> Sequence[Closed]:
     """The signals closed in [start, end), most money first."""
+    return _closed(session, _within(start, end))
+
+
+def ended(session: Session, start: datetime, end: datetime) -> Sequence[Ended]:
+    """How the signals closed in [start, end) ended, those together that ended alike."""
+    was_draft = func.coalesce(Signal.resolved_at <= Signal.finalizes_at, false())
+    money = (Signal.under, Signal.over, Signal.exposure)
+    keys = (Signal.confidence, Signal.status, Signal.status_reason, was_draft, Signal.money_in)
+    has = (Signal.under + Signal.exposure > 0, Signal.over > 0)
+    query: Any = select(*keys, *(func.sum(each) for each in money), func.count()).where(*_within(start, end))
+    rows = session.execute(query.group_by(*keys, *has)).all()
+    alike = [
+        Ended(confidence, status, why, draft, (Money(currency, under, over, exposure),) if currency else (), count)
+        for confidence, status, why, draft, currency, under, over, exposure, count in rows
+        if currency != SEVERAL
+    ]
+    if len(alike) == len(rows):
+        return alike
+    several = _closed(session, [*_within(start, end), Signal.money_in == SEVERAL])
+    return [*alike, *(signal.ended for signal in several)]
+
+
+def _within(start: datetime, end: datetime) -> list[ColumnElement[bool]]:
+    return [Signal.is_open.is_(False), Signal.status_at >= start, Signal.status_at < end]
+
+
+def _closed(session: Session, within: Sequence[ColumnElement[bool]]) -> Sequence[Closed]:
     own = [getattr(Signal, name) for name in Closed._fields if name != "impacts"]
-    within = (Signal.is_open.is_(False), Signal.status_at >= start, Signal.status_at < end)
     ordered = select(*own, Signal.money_in, Signal.under, Signal.over, Signal.exposure).where(*within)
     rows = session.execute(ordered.order_by(Signal.rank_amount.desc(), Signal.id).limit(MOST)).all()
     several = _several(session, within) if any(row.money_in == SEVERAL for row in rows) else {}
@@ -92,16 +135,16 @@ def _several(session: Session, within: Sequence[ColumnElement[bool]]) -> dict[in
     return found
 
 
-def kinds_of(signal: Closed) -> tuple[str, ...]:
-    """What a closed signal's money counts as; nothing where it counts as nothing."""
-    found = dict.fromkeys(kind for impact in signal.impacts for kind, _ in parts(signal, impact))
-    usual = _kind(signal)
+def kinds_of(ended: Ended) -> tuple[str, ...]:
+    """What the money of closed signals counts as; nothing where it counts as nothing."""
+    found = dict.fromkeys(kind for impact in ended.impacts for kind, _ in parts(ended, impact))
+    usual = _kind(ended)
     return tuple(found) or ((usual,) if usual else ())
 
 
-def parts(signal: Closed, impact: Money) -> Iterator[tuple[str, Decimal]]:
-    """One impact of a closed signal by kind; amounts above zero only."""
-    kind, given_back = _kind(signal), Decimal(0)
+def parts(ended: Ended, impact: Money) -> Iterator[tuple[str, Decimal]]:
+    """Money of closed signals in one currency by kind; amounts above zero only."""
+    kind, given_back = _kind(ended), Decimal(0)
     if kind is None:
         return
     if kind == "recovered":
@@ -113,27 +156,26 @@ def parts(signal: Closed, impact: Money) -> Iterator[tuple[str, Decimal]]:
         yield "returned", given_back
 
 
-def sums(signals: Sequence[Closed]) -> tuple[Sum, ...]:
+def sums(ended: Iterable[Ended]) -> tuple[Sum, ...]:
     """The money of closed signals by kind and currency, in the order of KINDS."""
-    found: dict[tuple[str, str], list[tuple[Closed, Decimal]]] = {}
-    for signal in signals:
-        for impact in signal.impacts:
-            for kind, amount in parts(signal, impact):
-                found.setdefault((kind, impact.currency), []).append((signal, amount))
+    found: dict[tuple[str, str], list[tuple[Ended, Decimal]]] = {}
+    for each in ended:
+        for impact in each.impacts:
+            for kind, amount in parts(each, impact):
+                found.setdefault((kind, impact.currency), []).append((each, amount))
     return tuple(
-        Sum(kind, currency, _total(own, True), _total(own, False), len(own))
+        Sum(kind, currency, _total(own, True), _total(own, False), sum(each.signals for each, _ in own))
         for kind in KINDS
-        for (of, currency), own in sorted(found.items())
+        for (of, currency), own in sorted(found.items(), key=lambda pair: pair[0])
         if of == kind
     )
 
 
-def _kind(signal: Closed) -> str | None:
-    if signal.status == "resolved" and signal.status_reason in CONFIRMED:
-        in_time = signal.finalizes_at and signal.resolved_at and signal.resolved_at <= signal.finalizes_at
-        return "prevented" if in_time else "recovered"
-    return "written_off" if signal.status_reason in ("waived", "immaterial") else None
+def _kind(ended: Ended) -> str | None:
+    if ended.status == "resolved" and ended.status_reason in CONFIRMED:
+        return "prevented" if ended.was_draft else "recovered"
+    return "written_off" if ended.status_reason in ("waived", "immaterial") else None
 
 
-def _total(own: Sequence[tuple[Closed, Decimal]], exact: bool) -> Decimal:
-    return sum((amount for signal, amount in own if (signal.confidence == "exact") is exact), Decimal(0))
+def _total(own: Sequence[tuple[Ended, Decimal]], exact: bool) -> Decimal:
+    return sum((amount for each, amount in own if (each.confidence == "exact") is exact), Decimal(0))

@@ -1,24 +1,37 @@
 """Counts and sums of the inbox: how many signals match, their money per currency, and what each facet would list.
 
-All of it comes from one walk along one index, grouped by everything that people filter by; what a filter leaves of
-the groups is worked out here. Signals with money in several currencies are few, and are summed from their impacts.
+All of it comes from the groups of signals that are alike in everything that people filter by, which the store counts
+(`store.signal_groups`); a search, a cause or a customer narrows to signals, which are grouped here. What a filter
+leaves of the groups is worked out here too. Signals with money in several currencies are few, and are summed from
+their impacts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, func, literal, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from detector.inbox_filter import FACETS, Filter, conditions, counted, narrowing, urgent
+from detector.inbox_filter import (
+    FACETS,
+    Filter,
+    conditions,
+    counted,
+    counted_of_groups,
+    is_of_groups,
+    narrowing,
+    narrowing_of_groups,
+    urgent,
+)
 from detector.signal_content import SEVERAL
 from store.operational_tables import OPEN_STATUSES, Signal, SignalImpact
+from store.signal_groups import SIGNAL_GROUPS
 
 _ZERO = Decimal(0)
 
@@ -99,30 +112,28 @@ def counts(session: Session, filters: Mapping[str, Filter], now: datetime) -> di
     return found | (dict(session.execute(select(*narrowed).select_from(Signal)).one()._mapping) if narrowed else {})
 
 
-def totals_of_groups(
-    session: Session,
-    wanted: Filter,
-    now: datetime,
-    key: SQLColumnExpression[Any],
-    where: ColumnElement[bool],
+def totals_by_column(
+    session: Session, wanted: Filter, now: datetime, column: InstrumentedAttribute[Any]
 ) -> dict[Any, tuple[Total, ...]]:
-    """The money of the signals that a filter counts and `where` holds for, by `key`; by a facet from the walk alone."""
-    parts = [part for part in _parts(session, wanted, now) if part.is_shown(wanted.view) and _matches(part, wanted)]
-    has_several = any(part.currency == SEVERAL for part in parts)
-    facet = next((name for name, column in FACETS.items() if column is key), None)
-    if facet is None or has_several:
-        return totals_by(session, key, [*counted(wanted, now, all_rows=True), where], has_several=has_several)
-    found: dict[str | None, list[_Part]] = {}
-    for part in parts:
-        found.setdefault(part.values[facet], []).append(part)
-    return {value: _totals(own, wanted) for value, own in found.items()}
+    """The money of what the filter counts, by a column that the groups have, for a filter that `is_of_groups`."""
+    own = SIGNAL_GROUPS.c
+    key, where = own[column.key], counted_of_groups(wanted, now)
+    query = select(key, own.money_in, *_sums(own), func.sum(own.signals)).where(*where).group_by(key, own.money_in)
+    found: dict[Any, list[Total]] = {}
+    several: dict[Any, tuple[Total, ...]] = {}
+    for value, currency, *rest in session.execute(query):
+        if currency == SEVERAL:
+            several = several or totals_by(session, column, [*counted(wanted, now), Signal.money_in == SEVERAL])
+        elif currency:
+            found.setdefault(value, []).append(Total(currency, *rest))
+    return {value: _added(found.get(value, ()), several.get(value, ())) for value in {*found, *several}}
 
 
 def _parts(session: Session, wanted: Filter, now: datetime) -> Sequence[_Part]:
-    """The groups of one walk; read once per reading session."""
+    """The groups that a filter looks at; read once per reading session."""
     view = "urgent" if wanted.view == "urgent" else "every"
     only = Filter(view, code=wanted.code, cause=wanted.cause, customer=wanted.customer, bill_run=wanted.bill_run,
-                  entity=wanted.entity, q=wanted.q)  # fmt: skip
+                  entity=wanted.entity, q=wanted.q, only=wanted.only)  # fmt: skip
     if not session.get_bind().get_execution_options().get("read_only"):
         return [_part(row, now) for row in session.execute(_query(only, now))]
     known = session.info.setdefault(__name__, {})
@@ -161,22 +172,39 @@ def totals_by(
     return {value: tuple(own[currency] for currency in sorted(own)) for value, own in found.items()}
 
 
-def _sums(table: type[Signal] | type[SignalImpact]) -> list[Any]:
+def _sums(table: Any) -> list[Any]:
     return [func.sum(column) for column in (table.under, table.over, table.exposure)]
 
 
 def _query(wanted: Filter, now: datetime) -> Any:
-    keys = (*FACETS.values(), Signal.money_in, Signal.snoozed_until)
-    money = [func.sum(column) for column in (Signal.under, Signal.over, Signal.exposure)]
-    alone = Signal.merged_into.is_(None)
-    counts = (func.count(), _number(alone), _number(and_(alone, urgent(now))))
-    where = [*narrowing(wanted), *([urgent(now)] if wanted.view == "urgent" else [])]
-    return select(*keys, *money, *counts).where(*where).group_by(*keys)
+    """The groups, from those that the store has counted wherever the filter does not narrow to single signals."""
+    of, count, where = _source(wanted)
+    keys = (*(getattr(of, name) for name in FACETS), of.money_in, of.snoozed_until)
+    alone = _alone(of)
+    numbers = (count(true()), count(alone), count(and_(alone, urgent(now, of))))
+    soon = [urgent(now, of)] if wanted.view == "urgent" else []
+    return select(*keys, *_sums(of), *numbers).where(*where, *soon).group_by(*keys)
 
 
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """How many rows fulfil it."""
-    return func.sum(case((condition, 1), else_=0)).cast(Integer)
+def _source(
+    wanted: Filter,
+) -> tuple[Any, Callable[[ColumnElement[bool]], ColumnElement[int]], list[ColumnElement[bool]]]:
+    """The columns to group, how the signals that fulfil something are counted, and what the filter narrows to."""
+    if is_of_groups(wanted):
+        signals = SIGNAL_GROUPS.c.signals
+        return SIGNAL_GROUPS.c, lambda condition: _number(condition, signals), narrowing_of_groups(wanted)
+    return Signal, lambda condition: _number(condition, literal(1)), narrowing(wanted)
+
+
+def _alone(of: Any) -> ColumnElement[bool]:
+    """Whether they are not merged into another signal."""
+    found: ColumnElement[bool] = of.merged_into.is_(None) if of is Signal else of.is_merged.is_(False)
+    return found
+
+
+def _number(condition: ColumnElement[bool], each: ColumnElement[int]) -> ColumnElement[int]:
+    """How many signals the rows stand for that fulfil it."""
+    return func.sum(case((condition, each), else_=0)).cast(Integer)
 
 
 def _part(row: Any, now: datetime) -> _Part:

@@ -10,10 +10,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from store.among import among
+from store.finding_tables import FindingInvoice
 from store.operational_tables import Signal, SignalEntity, StoredFinding
 from store.unindexed import unindexed
 
@@ -77,6 +80,35 @@ def of_invoices(session: Session, invoices: Sequence[str]) -> list[Share]:
     return [share for share in found if share.invoices & wanted]
 
 
+def on_all(session: Session, invoices: Collection[str]) -> dict[int, list[Sums]]:
+    """The money on many invoices together by signal and currency, each finding once."""
+    columns = (FindingInvoice.finding_id, FindingInvoice.signal_id, FindingInvoice.currency, *_KINDS)
+    found: dict[int, list[Sums]] = {}
+    for _, signal, currency, under, over, exposed in set(session.execute(_on(invoices, *columns)).tuples()):
+        found.setdefault(signal, []).append(Sums(currency, under, over, exposed, (signal,)))
+    return {signal: sums if len(sums) == 1 else together(sums) for signal, sums in found.items()}
+
+
+def on_each(session: Session, invoices: Collection[str]) -> dict[tuple[int, str], list[Sums]]:
+    """The money by signal and invoice, as (12, `in_1`), and currency."""
+    keys = (FindingInvoice.signal_id, FindingInvoice.invoice_id, FindingInvoice.currency)
+    query = _on(invoices, *keys, *(func.sum(column) for column in _KINDS)).group_by(*keys).order_by(*keys)
+    found: dict[tuple[int, str], list[Sums]] = {}
+    for signal, invoice, currency, under, over, exposed in session.execute(query):
+        found.setdefault((signal, invoice), []).append(Sums(currency, under, over, exposed, (signal,)))
+    return found
+
+
+def together(sums: Iterable[Sums]) -> list[Sums]:
+    """The sums by currency, as they come."""
+    found: dict[str, list[Sums]] = {}
+    for each in sums:
+        found.setdefault(each.currency, []).append(each)
+    return [
+        _sum(currency, own, (one for each in own for one in each.signals)) for currency, own in sorted(found.items())
+    ]
+
+
 def by_month(shares: Iterable[Share]) -> Mapping[tuple[str, str], Sums]:
     """Money by currency and month of the period's start, as (`USD`, `2026-10`); what has no period is under ``""``."""
     return _sums(
@@ -92,6 +124,15 @@ def by_invoice(shares: Iterable[Share]) -> Mapping[tuple[str, str], Sums]:
 def by_currency(shares: Iterable[Share]) -> list[Sums]:
     """Money by currency, each finding once."""
     return list(_sums((share.currency, "", share) for share in shares).values())
+
+
+_KINDS = (FindingInvoice.under, FindingInvoice.over, FindingInvoice.exposure)
+
+
+def _on(invoices: Collection[str], *columns: Any) -> Any:
+    """What current findings of open signals say of the invoices."""
+    named = select(*columns).join(Signal, Signal.id == FindingInvoice.signal_id)
+    return named.where(among(FindingInvoice.invoice_id, invoices), unindexed(Signal.is_open).is_(True))
 
 
 def _current() -> Select[Signal, StoredFinding]:
@@ -132,11 +173,14 @@ def _sums(parts: Iterable[tuple[str, str, Share]]) -> Mapping[tuple[str, str], S
     kept: dict[tuple[str, str], list[Share]] = {}
     for currency, key, share in parts:
         kept.setdefault((currency, key), []).append(share)
-    return {(currency, key): _sum(currency, shares) for (currency, key), shares in kept.items()}
+    return {
+        (currency, key): _sum(currency, shares, (share.signal for share in shares))
+        for (currency, key), shares in kept.items()
+    }
 
 
-def _sum(currency: str, shares: Sequence[Share]) -> Sums:
+def _sum(currency: str, parts: Sequence[Share | Sums], signals: Iterable[int]) -> Sums:
     under, over, exposure = (
-        sum((getattr(share, kind) for share in shares), Decimal(0)) for kind in ("under", "over", "exposure")
+        sum((getattr(part, kind) for part in parts), Decimal(0)) for kind in ("under", "over", "exposure")
     )
-    return Sums(currency, under, over, exposure, tuple(sorted({share.signal for share in shares})))
+    return Sums(currency, under, over, exposure, tuple(sorted(set(signals))))

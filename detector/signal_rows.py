@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -75,8 +75,10 @@ def covers_text(codes: tuple[str, ...]) -> str | None:
 
 def write_content(session: Session, signal: Signal, current: Content, run: Run) -> None:
     """Bring the rows below the signal up to `current`; what is no longer found stays, marked with when it was."""
-    ids = _write_findings(session, signal, current, run)
-    _write_entities(session, signal, current, ids)
+    findings = _write_findings(session, signal, current, run)
+    signal.found_after = _found_after(signal, findings.values())
+    ids = {item.key: findings[item.key].id for item in current.items}
+    signal.invoice_state = _invoice_state(_write_entities(session, signal, current, ids))
     session.execute(delete(SignalImpact).where(SignalImpact.signal_id == signal.id))
     rows = [
         {"signal_id": signal.id, "currency": currency, "under": under, "over": over, "exposure": exposure}
@@ -104,8 +106,20 @@ def write_remaining(session: Session, signal: Signal, remaining: Mapping[str, Mo
     signal.finding_count, signal.digest = count, ""
 
 
-def _write_findings(session: Session, signal: Signal, current: Content, run: Run) -> dict[str, int]:
-    """The id of each current finding by its key."""
+def _found_after(signal: Signal, findings: Iterable[StoredFinding]) -> int | None:
+    """The seconds from the end of the first period that was wrong until it was seen; what was seen before took none."""
+    ends = [row.period_end for row in findings if row.period_end is not None]
+    return max(int((signal.first_seen - min(ends)).total_seconds()), 0) if ends else None
+
+
+def _invoice_state(entities: Iterable[Mapping[str, Any]]) -> str | None:
+    """Whether a draft is among the invoices that the signal ever named, or only issued ones; evidence is neither."""
+    states = {each["status"] for each in entities if each["type"] == "invoice" and each["role"] != "evidence"}
+    return "draft" if "draft" in states else "issued" if states else None
+
+
+def _write_findings(session: Session, signal: Signal, current: Content, run: Run) -> dict[str, StoredFinding]:
+    """Each finding that the signal has or had, by its key."""
     known = {row.key: row for row in session.scalars(_findings_of(signal))}
     for item in current.items:
         row = known.get(item.key)
@@ -116,7 +130,7 @@ def _write_findings(session: Session, signal: Signal, current: Content, run: Run
             _fill(row, item, run)
     _mark_gone(signal, [row for key, row in known.items() if key not in {item.key for item in current.items}])
     session.flush()
-    return {item.key: known[item.key].id for item in current.items}
+    return known
 
 
 def _fill(row: StoredFinding, item: Item, run: Run) -> None:
@@ -132,7 +146,10 @@ def _money(finding: Finding) -> tuple[str | None, Decimal, Decimal, Decimal]:
     return finding.currency, finding.under, finding.over, finding.exposure
 
 
-def _write_entities(session: Session, signal: Signal, current: Content, ids: Mapping[str, int]) -> None:
+def _write_entities(
+    session: Session, signal: Signal, current: Content, ids: Mapping[str, int]
+) -> list[Mapping[str, Any]]:
+    """The type, role and status of every record that the signal names or named."""
     query = select(SignalEntity).where(SignalEntity.signal_id == signal.id)
     known = {(row.type, row.entity_id, row.role): row for row in session.scalars(query)}
     fresh = []
@@ -146,6 +163,7 @@ def _write_entities(session: Session, signal: Signal, current: Content, ids: Map
     _mark_gone(signal, [row for key, row in known.items() if key not in current.entities])
     if fresh:
         session.execute(insert(SignalEntity), fresh)
+    return [*fresh, *({"type": row.type, "role": row.role, "status": row.status} for row in known.values())]
 
 
 def _values(entity: Entity, finding_id: int) -> dict[str, Any]:

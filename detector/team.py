@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import Integer, func, literal, select
 from sqlalchemy.orm import Session
 
 from detector import triage
-from detector.due import HOURS, due_at, overdue
+from detector.due import HOURS, due_at, overdue_each
 from detector.inbox_filter import Filter
-from detector.overview import Total, totals_of_groups
+from detector.overview import Total, totals_by_column
 from detector.triage import Change
 from store import audit
-from store.operational_tables import Signal
+from store.operational_tables import OPEN_STATUSES, Signal
 from store.people_tables import Person
+from store.signal_groups import SIGNAL_GROUPS
 from store.team_tables import AssignRule, TeamMember
 
 FIELDS: Mapping[str, str] = {
@@ -58,13 +59,8 @@ class Load:
 
 def loads(session: Session, hours: Mapping[str, int], now: datetime) -> list[Load]:
     """Everybody who has a signal or is known to the team, whoever has most overdue first."""
-    is_open = Signal.is_open.is_(True)
-    counted = (func.count().filter(is_open), func.count().filter(and_(is_open, overdue(hours, now))))
-    counts = session.execute(
-        select(Signal.assignee, *counted).where(Signal.assignee.is_not(None)).group_by(Signal.assignee)
-    )
-    open_late = {str(name): (count, behind) for name, count, behind in counts if count}
-    totals = totals_of_groups(session, Filter(view="every"), now, Signal.assignee, true())
+    open_late = _open(session, hours, now)
+    totals = totals_by_column(session, Filter(view="every"), now, Signal.assignee)
     closed = _closed(session, hours, now)
     members = {member.name: member for member in session.scalars(select(TeamMember))}
     found = []
@@ -202,6 +198,19 @@ def assign_new(session: Session, ids: Sequence[int], *, now: datetime) -> None:
             shares.setdefault((name, rule.id), []).append(signal.id)
     for (name, number), own in shares.items():
         triage.assign(session, own, name, actor=f"rule:assign-{number}", now=now)
+
+
+def _open(session: Session, hours: Mapping[str, int], now: datetime) -> dict[str, tuple[int, int]]:
+    """By person, how many signals are open and how many of them overdue: of those, only what is overdue is read."""
+    own = SIGNAL_GROUPS.c
+    has = select(own.assignee, func.sum(own.signals).cast(Integer).label("open")).where(own.status.in_(OPEN_STATUSES))
+    held = has.where(own.assignee.is_not(None)).group_by(own.assignee).subquery()
+    mine = (Signal.assignee == held.c.assignee, Signal.is_open.is_(True))
+    late = [
+        select(func.count()).where(*mine, each).correlate(held).scalar_subquery() for each in overdue_each(hours, now)
+    ]
+    rows = session.execute(select(held.c.assignee, held.c.open, sum(late, literal(0))))
+    return {name: (count, behind) for name, count, behind in rows}
 
 
 def _closed(session: Session, hours: Mapping[str, int], now: datetime) -> dict[str, tuple[int, int]]:

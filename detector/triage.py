@@ -318,6 +318,7 @@ def _change(session: Session, ids: Sequence[int], deed: _Deed, values: Callable[
         try:
             _check_version(session, signal, deed.version)
             touched.append((signal, _apply(signal, values(signal))))
+            _note_action(signal, deed)
         except IllegalTransition as refusal:
             refused.append(Refusal(signal.label, str(refusal)))
     if refused and not touched:
@@ -351,6 +352,12 @@ def _apply(signal: Signal, values: Mapping[str, Any]) -> tuple[dict[str, Any], d
         setattr(signal, name, value)
     signal.version += 1
     return before, {name: _plain(value) for name, value in values.items()}
+
+
+def _note_action(signal: Signal, deed: _Deed) -> None:
+    """How long the signal lay there, once a person did something; what a rule does is not that."""
+    if signal.acted_after is None and not deed.actor.startswith("rule:"):
+        signal.acted_after = max(int((deed.now - signal.first_seen).total_seconds()), 0)
 
 
 def _event(

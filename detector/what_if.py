@@ -17,6 +17,7 @@ from detector.explain_text import heading, money, reason_text, shown, table
 from detector.line_credits import credited
 from detector.line_rating import expected_line
 from detector.line_records import find_line
+from detector.line_terms import Around
 from detector.other_terms import PRICE, OtherTerms
 from detector.price_settings import told
 
@@ -108,11 +109,10 @@ def what_if(
     Raises UnknownLineError as `explain` does, and BadSettingError where the books do not hold what the terms name.
     """
     with at_one_state(con, as_of, dialects) as books:
-        line = find_line(books, line_id, integration)
-        found = expected_line(books, line)
-        taken_back = credited(books, found)
-        changed = explained(books, expected_line(books, line, other), taken_back)
-        return WhatIf(other, explained(books, found, taken_back), changed)
+        around = Around(books, [find_line(books, line_id, integration)])
+        found, changed = (expected_line(around, around.lines[0], terms) for terms in (None, other))
+        taken_back = credited(around, found)
+        return WhatIf(other, *explained(around, [(found, taken_back), (changed, taken_back)]))
 
 
 def settings(other: OtherTerms) -> dict[str, Any]:

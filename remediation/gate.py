@@ -8,18 +8,21 @@ On stale data nothing is held: the draft is warned about instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from detector import shares
 from detector.detail import amount, instant
 from detector.freshness import stale
+from detector.shares import Sums
 from integrations.http import SourceError
 from remediation import execute, life
 from remediation.advice import planned
@@ -27,10 +30,8 @@ from remediation.case import read
 from remediation.remedy import Remedy
 from store import operational
 from store.action_tables import DONE, Action
-from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, StoredFinding
-
-SOME = 500
-"""Ids that one query asks for."""
+from store.among import among
+from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity
 
 CORRECTIONS = ("correct_draft", "edit_draft_line")
 """Actions that put a draft right."""
@@ -53,6 +54,15 @@ class Reason:
     does: str  # hold | warn
     says: str
     money: str
+
+
+class Stand(NamedTuple):
+    """How one draft stands, without why; `finalizes_at`: when it becomes final by itself."""
+
+    integration: str
+    invoice: str
+    state: str
+    finalizes_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -106,27 +116,40 @@ def drafts(remedy: Remedy, invoice: str | None = None) -> list[Draft]:
 
 
 def standing(
-    session: Session,
-    rows: Sequence[Mapping[str, Any]],
-    behind: Mapping[str, str],
-    now: datetime,
-    *,
-    with_money: bool = True,
+    session: Session, rows: Sequence[Mapping[str, Any]], behind: Mapping[str, str], now: datetime
 ) -> list[Draft]:
-    """How drafts stand, without alerts; what is blocked first, then by when it becomes final.
+    """How drafts stand and why, without alerts; what is blocked first, then by when it becomes final.
 
-    `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale. Reasons say their
-    money unless nobody asks for it.
+    `rows` are rows of `invoices`, their instants aware; `behind`: why an integration's data is stale.
     """
     keys = {_key(row) for row in rows}
     named, done = _signals(session, keys), _actions(session, keys)
-    told = _findings(session, {signal.id for signals in named.values() for signal in signals}) if with_money else {}
+    told = shares.on_each(session, sorted({invoice for _, invoice in named})) if named else {}
     found = []
     for row in rows:
         key = _key(row)
-        reasons = [_reason(signal, key[1], told.get(signal.id, [])) for signal in named.get(key, [])]
+        reasons = [_reason(signal, told.get((signal.id, key[1]), ())) for signal in named.get(key, [])]
         found.append(_draft(row, reasons, done.get(key, []), behind, now))
-    return sorted(found, key=lambda each: (STATES.index(each.state), each.finalizes_at or _LATER, each.invoice))
+    return sorted(found, key=_first)
+
+
+def stands(
+    session: Session, rows: Iterable[Mapping[str, Any]], behind: Mapping[str, str], now: datetime
+) -> tuple[list[Stand], Counter[int]]:
+    """How drafts stand, in the order of `standing`, and how many of them each signal keeps back."""
+    by_key = {_key(row): row for row in rows}
+    does, keeps, done = dict[Key, str](), Counter[int](), _actions(session, set(by_key))
+    for invoice, integration, number, gate in set(session.execute(_naming(by_key)).tuples()):
+        key = (integration, invoice)
+        if key in by_key:
+            does[key] = min(gate, does.get(key, gate))  # hold before warn
+            keeps[number] += gate == "hold" and integration not in behind
+    found = []
+    for key, row in by_key.items():
+        said = {"warn"} if key[0] in behind else {does[key]} if key in does else set[str]()
+        state, _, finalizes_at = _stands(row, said, done.get(key, ()), now)
+        found.append(Stand(*key, state, finalizes_at))
+    return sorted(found, key=_first), +keeps
 
 
 def of_draft(
@@ -197,23 +220,39 @@ def _draft(
     if old is not None:
         reasons = [Reason(each.signal, "warn", each.says, each.money) for each in reasons]
         reasons.append(Reason(None, "warn", f"the data is stale, so nothing is held: {old}", ""))
-    last = max((each for each in actions if each.kind in ("hold_draft", "release_draft") and each.status in DONE),
-               key=lambda each: each.applied_at or now, default=None)  # fmt: skip
-    corrected = any(each.kind in CORRECTIONS and each.status in DONE for each in actions)
-    hold = last if last is not None and last.kind == "hold_draft" else None
-    is_on = hold is not None and not _is_lost(row, hold)
+    state, hold, finalizes_at = _stands(row, {each.does for each in reasons}, actions, now)
     return Draft(
         invoice=row["invoice_id"],
         integration=row["integration"],
         customer=row["customer_id"],
         currency=row["currency"],
         total=row["total"],
-        finalizes_at=row["finalizes_at"] if row["auto_advance"] is not False and not is_on else None,
-        state=_state(row, reasons, is_on, last is not None, corrected),
+        finalizes_at=finalizes_at,
+        state=state,
         reasons=tuple(sorted(reasons, key=lambda each: (each.does != "hold", each.signal or ""))),
         hold=hold,
         alert=None,
     )
+
+
+def _stands(
+    row: Mapping[str, Any], does: Collection[str], actions: Sequence[Action], now: datetime
+) -> tuple[str, Action | None, datetime | None]:
+    """The state of a draft about which signals say hold, warn or nothing; its hold; when it becomes final by itself."""
+    done = [each for each in actions if each.status in DONE]
+    decided = [each for each in done if each.kind in ("hold_draft", "release_draft")]
+    last = max(decided, key=lambda each: each.applied_at or now) if decided else None
+    corrected = any(each.kind in CORRECTIONS for each in done)
+    hold = last if last is not None and last.kind == "hold_draft" else None
+    is_on = hold is not None and not _is_lost(row, hold)
+    is_final = row["auto_advance"] is not False and not is_on
+    state = _state(row, does, is_on, last is not None, corrected)
+    return state, hold, row["finalizes_at"] if is_final else None
+
+
+def _first(draft: Draft | Stand) -> tuple[int, datetime, str]:
+    """What is blocked first, then by when it becomes final."""
+    return STATES.index(draft.state), draft.finalizes_at or _LATER, draft.invoice
 
 
 def _is_lost(row: Mapping[str, Any], hold: Action) -> bool:
@@ -221,13 +260,13 @@ def _is_lost(row: Mapping[str, Any], hold: Action) -> bool:
     return row["auto_advance"] is True and hold.applied_at is not None and bool(row["version_at"] > hold.applied_at)
 
 
-def _state(row: Mapping[str, Any], reasons: Sequence[Reason], is_on: bool, was_held: bool, corrected: bool) -> str:
+def _state(row: Mapping[str, Any], does: Collection[str], is_on: bool, was_held: bool, corrected: bool) -> str:
     """A draft that somebody else keeps from going out is held too, as far as a blocking signal is concerned."""
     if is_on:
         return "held"
-    if any(each.does == "hold" for each in reasons):
+    if "hold" in does:
         return "held" if row["auto_advance"] is False else "blocked"
-    if reasons:
+    if does:
         return "warned"
     if corrected:
         return "corrected"
@@ -262,28 +301,11 @@ class _Says:
         return f"SIG-{self.id}"
 
 
-def _reason(signal: _Says, invoice: str, findings: Sequence[Any]) -> Reason:
+def _reason(signal: _Says, sums: Sequence[Sums]) -> Reason:
     """The signal with its money on this draft, each kind and currency for itself."""
-    sums: dict[tuple[str, str], Decimal] = {}
-    for each in findings:
-        if f"invoice:{invoice}" in (each.records or ()) and each.currency:
-            for kind in ("under", "over", "exposure"):
-                sums[kind, each.currency] = sums.get((kind, each.currency), Decimal(0)) + getattr(each, kind)
-    money = [f"{kind} {amount(value, unit)} {unit}" for (kind, unit), value in sums.items() if value]
+    kinds = [(kind, getattr(each, kind), each.currency) for each in sums for kind in ("under", "over", "exposure")]
+    money = [f"{kind} {amount(value, unit)} {unit}" for kind, value, unit in kinds if value]
     return Reason(signal.label, signal.gate, signal.title, ", ".join(money))
-
-
-def _findings(session: Session, signals: Iterable[int]) -> dict[int, list[Any]]:
-    """What the signals say now, by signal: records and money."""
-    of = StoredFinding
-    columns = (of.signal_id, of.records, of.currency, of.under, of.over, of.exposure)
-    query = select(*columns).where(of.gone_since.is_(None)).order_by(of.id)
-    found: dict[int, list[Any]] = {}
-    numbers = sorted(signals)
-    for start in range(0, len(numbers), SOME):
-        for finding in session.execute(query.where(StoredFinding.signal_id.in_(numbers[start : start + SOME]))):
-            found.setdefault(finding.signal_id, []).append(finding)
-    return found
 
 
 def _draft_rows(remedy: Remedy, invoice: str | None) -> list[dict[str, Any]]:
@@ -302,23 +324,25 @@ def _key(row: Mapping[str, Any]) -> Key:
     return str(row["integration"]), str(row["invoice_id"])
 
 
-def _signals(session: Session, drafts: set[Key]) -> dict[Key, list[_Says]]:
+def _signals(session: Session, drafts: Collection[Key]) -> dict[Key, list[_Says]]:
     """The open signals of rules that hold or warn, by the drafts that they name as wrong now."""
-    query = (
-        select(SignalEntity.entity_id, Signal.integration, Signal.id, Signal.gate, Signal.title)
+    found: dict[Key, dict[int, _Says]] = {}
+    query = _naming(drafts).add_columns(Signal.title).order_by(Signal.id)
+    for id, integration, number, does, title in session.execute(query):
+        if (integration, id) in drafts:
+            found.setdefault((integration, id), {})[number] = _Says(number, does, title)
+    return {key: list(signals.values()) for key, signals in found.items()}
+
+
+def _naming(drafts: Collection[Key]) -> Select[str, str, int, str]:
+    """Which open signals of rules that hold or warn name the drafts as wrong now; also those of other integrations."""
+    return (
+        select(SignalEntity.entity_id, Signal.integration, Signal.id, Signal.gate)
         .join(Signal, Signal.id == SignalEntity.signal_id)
         .where(SignalEntity.type == "invoice", SignalEntity.role != "evidence", SignalEntity.gone_since.is_(None))
         .where(Signal.gate.in_(("hold", "warn")), Signal.status.in_(OPEN_STATUSES), Signal.clear_runs == 0)
-        .order_by(Signal.id)
+        .where(among(SignalEntity.entity_id, sorted({invoice for _, invoice in drafts})))
     )
-    invoices = sorted({invoice for _, invoice in drafts})
-    found: dict[Key, list[_Says]] = {}
-    for start in range(0, len(invoices), SOME):
-        some = query.where(SignalEntity.entity_id.in_(invoices[start : start + SOME]))
-        for id, integration, number, does, title in session.execute(some):
-            if (integration, id) in drafts:
-                found.setdefault((integration, id), []).append(_Says(number, does, title))
-    return found
 
 
 def _actions(session: Session, drafts: set[Key]) -> dict[Key, list[Action]]:

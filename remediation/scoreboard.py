@@ -7,24 +7,24 @@ is never added across currencies, and under- never against overbilling. Signals 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from statistics import quantiles
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, case, func, literal_column, select
+from sqlalchemy.orm import Session, selectinload
 
 from billing.money import is_currency
-from detector import outcomes
+from detector import durations, outcomes
 from detector.detail import amount, instant
-from detector.overview import totals_by
+from detector.durations import Durations
+from detector.overview import Total, totals_by
 from detector.signal_content import SEVERAL
 from store import audit
 from store.missed_tables import MissedFault
-from store.operational_tables import OPEN_STATUSES, Signal, SignalEntity, StoredFinding
+from store.operational_tables import OPEN_STATUSES, Signal
 
 DISMISSED = ("false_positive", "suppressed")
 
@@ -51,22 +51,15 @@ TITLES: Mapping[str, str] = {
 
 @dataclass
 class Tally:
-    """One number: the signals that it counts, and its money by currency (for estimates by currency and kind)."""
+    """One number: how many signals it counts, and its money by currency (for estimates by kind and currency)."""
 
-    signals: list[int] = field(default_factory=list)
+    count: int = 0
     money: dict[str, Decimal] = field(default_factory=dict)
     estimate: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    _known: set[int] = field(default_factory=set, repr=False)
-
-    def add(self, signal: int) -> None:
-        """Count a signal, once."""
-        if signal not in self._known:
-            self._known.add(signal)
-            self.signals.append(signal)
 
     def as_json(self) -> dict[str, Any]:
         """The number as JSON; amounts are decimal strings."""
-        told: dict[str, Any] = {"count": len(self.signals), "signals": [f"SIG-{id}" for id in self.signals]}
+        told: dict[str, Any] = {"count": self.count}
         if self.money:
             told["verified"] = {currency: amount(total, currency) for currency, total in sorted(self.money.items())}
         if self.estimate:
@@ -78,72 +71,79 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Times:
-    """How long something took, over the signals that say it: the median and the ninth decile."""
-
-    signals: tuple[int, ...] = ()
-    median: timedelta | None = None
-    most: timedelta | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Hours, with one digit."""
-        hours = {"median_hours": self.median, "ninth_decile_hours": self.most}
-        told = {
-            name: None if value is None else round(value.total_seconds() / 3600, 1) for name, value in hours.items()
-        }
-        return {"count": len(self.signals), **told, "signals": [f"SIG-{id}" for id in self.signals]}
-
-
-@dataclass(frozen=True)
 class Scoreboard:
     """Every number of a stretch of time: signals first seen in [since, until), signals closed in it, labels of it."""
 
     since: datetime
     until: datetime
     numbers: Mapping[str, Tally]
-    times: Mapping[str, Times]
+    times: Mapping[str, Durations]
     misses: tuple[MissedFault, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """What `trueup scoreboard --json` prints."""
-        return {
-            "since": instant(self.since),
-            "until": instant(self.until),
-            **{name: tally.as_json() for name, tally in self.numbers.items()},
-            "missed": {
-                "count": len(self.misses),
-                "labelled": [
-                    {"id": each.label, "code": each.code, "record": each.record, "kind": each.kind,
-                     "currency": each.currency, "amount": amount(each.amount, each.currency), "note": each.note,
-                     "by": each.labelled_by, "signal": f"SIG-{each.signal_id}" if each.signal_id else None}
-                    for each in self.misses
-                ],
-            },
-            **{name: times.as_json() for name, times in self.times.items()},
-        }  # fmt: skip
-
-    def signals(self, name: str) -> tuple[int, ...]:
-        """The signals behind a number. Raises KeyError for a name that is none."""
-        if name == "missed":
-            return tuple(each.signal_id for each in self.misses if each.signal_id is not None)
-        return tuple(self.times[name].signals if name in self.times else self.numbers[name].signals)
+    def count(self, name: str) -> int:
+        """How many signals stand behind a number. Raises KeyError for a name that is none."""
+        return self.times[name].count if name in self.times else self.numbers[name].count
 
 
 def scoreboard(session: Session, since: datetime, until: datetime) -> Scoreboard:
     """The numbers of [since, until)."""
-    along = Signal.is_open.in_((True, False))  # the index by when they were first seen begins with it
-    seen = [along, Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED)]
     numbers = {name: Tally() for name in (*CAUGHT, *MONEY_OF)}
-    _count(session, seen, numbers)
+    _count_caught(session, _seen(since, until), numbers)
     _sum_closed(session, since, until, numbers)
+    times = {
+        "time_to_detect": durations.read(session, Signal.found_after, _seen(since, until)),
+        "time_to_resolve": durations.of(_resolved(session, since, until)),
+    }
     missed = select(MissedFault).where(MissedFault.happened_at >= since, MissedFault.happened_at < until)
-    return Scoreboard(
-        since,
-        until,
-        numbers,
-        {"time_to_detect": _detected(session, seen), "time_to_resolve": _resolved(session, seen)},
-        tuple(session.scalars(missed.order_by(MissedFault.id))),
-    )
+    return Scoreboard(since, until, numbers, times, tuple(session.scalars(missed.order_by(MissedFault.id))))
+
+
+def behind(session: Session, found: Scoreboard, name: str) -> list[int]:
+    """The signals behind a number, by their id; those whose money counts with most money first.
+
+    Raises KeyError for a name that is none.
+    """
+    if name == "missed":
+        return [each.signal_id for each in found.misses if each.signal_id is not None]
+    if name in MONEY_OF:
+        closed = outcomes.closed(session, found.since, found.until)
+        return [each.id for each in closed if name in outcomes.kinds_of(each.ended)]
+    return list(session.scalars(select(Signal.id).where(*_behind(found, name)).order_by(Signal.id)))
+
+
+def heaviest(session: Session, found: Scoreboard, name: str, most: int) -> Sequence[Signal]:
+    """Of the signals behind a number those with most money, with their impacts. Raises KeyError as `behind` does."""
+    is_listed = name == "missed" or name in MONEY_OF
+    where = [Signal.id.in_(behind(session, found, name)[:most])] if is_listed else _behind(found, name)
+    query = select(Signal).where(*where).options(selectinload(Signal.impacts))
+    return session.scalars(query.order_by(Signal.rank_amount.desc(), Signal.id).limit(most)).all()
+
+
+def scoreboard_json(session: Session, found: Scoreboard) -> dict[str, Any]:
+    """What `trueup scoreboard --json` prints: every number with all its signals, times in hours with one digit."""
+
+    def named(name: str) -> dict[str, Any]:
+        return {"signals": [f"SIG-{id}" for id in behind(session, found, name)]}
+
+    return {
+        "since": instant(found.since),
+        "until": instant(found.until),
+        **{name: tally.as_json() | named(name) for name, tally in found.numbers.items()},
+        "missed": {
+            "count": len(found.misses),
+            "labelled": [
+                {"id": each.label, "code": each.code, "record": each.record, "kind": each.kind,
+                 "currency": each.currency, "amount": amount(each.amount, each.currency), "note": each.note,
+                 "by": each.labelled_by, "signal": f"SIG-{each.signal_id}" if each.signal_id else None}
+                for each in found.misses
+            ],
+        },
+        **{
+            name: {"count": times.count, "median_hours": _hours(times.median),
+                   "ninth_decile_hours": _hours(times.within(9)), **named(name)}
+            for name, times in found.times.items()
+        },
+    }  # fmt: skip
 
 
 def miss(
@@ -183,69 +183,82 @@ def miss(
     return made
 
 
-def _count(session: Session, seen: Sequence[ColumnElement[bool]], numbers: Mapping[str, Tally]) -> None:
-    """Each signal where it was caught; what is still open says how much may be wrong there."""
-    where, is_open, several = _caught(), Signal.status.in_(OPEN_STATUSES), False
-    listed = select(Signal.id, where, and_(is_open, Signal.money_in == SEVERAL)).where(*seen).order_by(Signal.id)
-    for id, name, has_several in session.execute(listed):
-        numbers[name].add(id)
-        several = several or bool(has_several)
-    for name, totals in totals_by(session, where, [*seen, is_open], has_several=several).items():
-        for total in totals:
-            for kind in ("under", "over", "exposure"):
-                if money := getattr(total, kind):
-                    numbers[name].estimate[kind, total.currency] = money
+def _seen(since: datetime, until: datetime) -> list[ColumnElement[bool]]:
+    """The signals first seen in the time that nobody dismissed, along the index that has all that is counted."""
+    return [Signal.first_seen >= since, Signal.first_seen < until, Signal.status.not_in(DISMISSED)]
 
 
-def _caught() -> ColumnElement[str]:
-    """Where a signal was caught: in time, or on drafts or issued invoices that it names, or before any."""
-    drafts = (
-        select(func.max(case((SignalEntity.status == "draft", literal(1)), else_=literal(0))))
-        .where(SignalEntity.signal_id == Signal.id, SignalEntity.type == "invoice", SignalEntity.role != "evidence")
-        .scalar_subquery()
-    )
+def _count_caught(session: Session, seen: Sequence[ColumnElement[bool]], numbers: Mapping[str, Tally]) -> None:
+    """How many were caught where; what is still open says how much may be wrong there."""
+    place, is_open = _caught(), Signal.status.in_(OPEN_STATUSES)
+    keys = (place * 2 + case((is_open, literal_column("1")), else_=literal_column("0")), Signal.money_in)
+    sums = [func.sum(column) for column in (Signal.under, Signal.over, Signal.exposure)]
+    has_several = False
+    query: Any = select(*keys, func.count(), *sums).where(*seen).group_by(*keys)
+    for code, currency, count, under, over, exposure in session.execute(query):
+        name, is_still = CAUGHT[code // 2], code % 2
+        numbers[name].count += count
+        if is_still and currency not in (None, SEVERAL):
+            _estimate(numbers[name], Total(currency, under, over, exposure, count))
+        has_several = has_several or bool(is_still and currency == SEVERAL)
+    if has_several:
+        several = totals_by(session, place, [*seen, is_open, Signal.money_in == SEVERAL])
+        for at, totals in several.items():
+            for total in totals:
+                _estimate(numbers[CAUGHT[at]], total)
+
+
+def _estimate(tally: Tally, total: Total) -> None:
+    for kind in ("under", "over", "exposure"):
+        if money := getattr(total, kind):
+            key = kind, total.currency
+            tally.estimate[key] = tally.estimate.get(key, Decimal(0)) + money
+
+
+def _caught() -> ColumnElement[int]:
+    """Where in CAUGHT a signal was: in time, or on drafts or issued invoices that it names, or before any."""
+    draft, issued, none = (literal_column(str(at), Integer) for at in range(len(CAUGHT)))
     in_time = Signal.finalizes_at.is_not(None) & (Signal.first_seen < Signal.finalizes_at)
-    named = case({1: literal("on_draft"), 0: literal("after_issue")}, value=drafts, else_=literal("before_billing"))
-    return case((in_time, literal("on_draft")), else_=named)
+    return case((in_time, draft), (Signal.invoice_state == "draft", draft), (Signal.invoice_state == "issued", issued),
+                else_=none)  # fmt: skip
 
 
 def _sum_closed(session: Session, since: datetime, until: datetime, numbers: Mapping[str, Tally]) -> None:
     """What became of the money of the signals closed in the time."""
-    closed = outcomes.closed(session, since, until)
-    for signal in closed:
-        for kind in outcomes.kinds_of(signal):
-            numbers[kind].add(signal.id)
-    for each in outcomes.sums(closed):
+    ended = outcomes.ended(session, since, until)
+    for alike in ended:
+        for kind in outcomes.kinds_of(alike):
+            numbers[kind].count += alike.signals
+    for each in outcomes.sums(ended):
         if each.exact:
             numbers[each.kind].money[each.currency] = each.exact
         if each.estimate:
             numbers[each.kind].estimate[each.kind, each.currency] = each.estimate
 
 
-def _detected(session: Session, seen: Sequence[ColumnElement[bool]]) -> Times:
-    """From the end of the first period that was wrong until it was seen; what was seen before took no time."""
-    query = (
-        select(Signal.id, Signal.first_seen, func.min(StoredFinding.period_end))
-        .join(StoredFinding, StoredFinding.signal_id == Signal.id)
-        .where(*seen, StoredFinding.period_end.is_not(None))
-        .group_by(Signal.id, Signal.first_seen)
-    )
-    return _times((id, max(first - end, timedelta(0))) for id, first, end in session.execute(query) if end)
+def _resolved(session: Session, since: datetime, until: datetime) -> Iterator[int]:
+    """The seconds from when each signal was first seen until people resolved it."""
+    query = select(Signal.first_seen, Signal.resolved_at).where(*_seen(since, until), *_RESOLVED)
+    return (int((at - first).total_seconds()) for first, at in session.execute(query) if at)
 
 
-def _resolved(session: Session, seen: Sequence[ColumnElement[bool]]) -> Times:
-    """From when it was first seen until people resolved it; what healed by itself says nothing of them."""
-    by_people = func.coalesce(Signal.status_reason, "") != "self_healed"
-    query = select(Signal.id, Signal.first_seen, Signal.resolved_at).where(
-        *seen, Signal.status == "resolved", by_people
-    )
-    return _times((id, at - first) for id, first, at in session.execute(query) if at)
+def _behind(found: Scoreboard, name: str) -> list[ColumnElement[bool]]:
+    """What the signals behind a number fulfil that is no outcome. Raises KeyError."""
+    own: dict[str, tuple[ColumnElement[bool], ...]] = {
+        **{each: (_caught() == at,) for at, each in enumerate(CAUGHT)},
+        "time_to_detect": (Signal.found_after.is_not(None),),
+        "time_to_resolve": _RESOLVED,
+    }
+    return [*_seen(found.since, found.until), *own[name]]
 
 
-def _times(took: Iterable[tuple[int, timedelta]]) -> Times:
-    found = dict(took)
-    if not found:
-        return Times()
-    seconds = sorted(value.total_seconds() for value in found.values())
-    deciles = quantiles(seconds, n=10, method="inclusive") if len(seconds) > 1 else [seconds[0]] * 9
-    return Times(tuple(sorted(found)), timedelta(seconds=deciles[4]), timedelta(seconds=deciles[8]))
+_RESOLVED = (
+    Signal.status == "resolved",
+    func.coalesce(Signal.status_reason, "") != "self_healed",
+    Signal.resolved_at.is_not(None),
+)
+"""By people; what healed by itself says nothing of them."""
+
+
+def _hours(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds() / 3600, 1)

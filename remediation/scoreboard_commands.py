@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 import click
+from sqlalchemy.orm import Session
 
 from detector import inbox, terminal
 from detector.detail import amount
 from detector.report import printable
 from detector.terminal import INSTANT, JSON
 from remediation.options import AS, Opened
-from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, Scoreboard, Tally, miss, scoreboard
+from remediation.scoreboard import (
+    CAUGHT,
+    MONEY_OF,
+    TITLES,
+    Scoreboard,
+    Tally,
+    behind,
+    miss,
+    scoreboard,
+    scoreboard_json,
+)
 from store import operational
 
 USUAL = timedelta(days=30)
@@ -40,9 +52,9 @@ def scoreboard_command(context: click.Context, since: datetime | None, until: da
     with operational.reading(home.engine) as session:
         found = scoreboard(session, start, end)
         if as_json:
-            terminal.answer(found.as_json())
+            terminal.answer(scoreboard_json(session, found))
         else:
-            terminal.echo("\n".join(lines(found)))
+            terminal.echo("\n".join(lines(session, found)))
 
 
 @scoreboard_command.command("miss")
@@ -87,12 +99,13 @@ def miss_command(
         raise click.UsageError(str(error)) from None
 
 
-def lines(found: Scoreboard) -> Iterator[str]:
+def lines(session: Session, found: Scoreboard) -> Iterator[str]:
     """The numbers as a terminal shows them."""
+    named = partial(_named, session, found)
     yield f"{found.since:%Y-%m-%d} to {found.until:%Y-%m-%d}"
     for name in CAUGHT:
         tally = found.numbers[name]
-        yield f"{TITLES[name]:<28}{len(tally.signals)}{_named(tally.signals)}"
+        yield f"{TITLES[name]:<28}{tally.count}{named(name)}"
         yield from (f"    open, estimated: {money}" for money in _estimated(tally))
     yield f"{TITLES['missed']:<28}{len(found.misses)}"
     for each in found.misses:
@@ -102,12 +115,12 @@ def lines(found: Scoreboard) -> Iterator[str]:
     for name in MONEY_OF:
         tally = found.numbers[name]
         money = ", ".join(f"{amount(total, currency)} {currency}" for currency, total in sorted(tally.money.items()))
-        yield f"{TITLES[name]:<28}{money or 'nothing confirmed'}{_named(tally.signals)}"
+        yield f"{TITLES[name]:<28}{money or 'nothing confirmed'}{named(name)}"
         yield from (f"    estimated: {amount(each, code)} {code}" for (_, code), each in sorted(tally.estimate.items()))
     for name, times in found.times.items():
-        told = "nothing to tell" if times.median is None else f"{_long(times.median)} in the middle"
-        most = "" if times.most is None else f", nine of ten within {_long(times.most)}"
-        yield f"{TITLES[name]:<28}{told}{most}{_named(times.signals)}"
+        half, most = times.median, times.within(9)
+        told = "nothing to tell" if half is None else f"{_long(half)} in the middle"
+        yield f"{TITLES[name]:<28}{told}{'' if most is None else f', nine of ten within {_long(most)}'}{named(name)}"
 
 
 def _estimated(tally: Tally) -> Iterator[str]:
@@ -115,10 +128,13 @@ def _estimated(tally: Tally) -> Iterator[str]:
         yield f"{kind} {amount(total, currency)} {currency}"
 
 
-def _named(signals: Iterable[int]) -> str:
-    found = [f"SIG-{id}" for id in signals]
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"  {', '.join(found[:SHOWN])}{more}" if found else ""
+def _named(session: Session, found: Scoreboard, name: str) -> str:
+    """The first of the signals behind a number."""
+    if not found.count(name):
+        return ""
+    labels = [f"SIG-{id}" for id in behind(session, found, name)]
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return f"  {', '.join(labels[:SHOWN])}{more}"
 
 
 def _long(length: timedelta) -> str:

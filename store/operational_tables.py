@@ -94,7 +94,7 @@ class Signal(Table):
         Index("ix_signals_customers", "customer_id", *_GROUPED),
         Index("ix_signals_bill_run", "bill_run_id", "is_open", "rank_amount", "id"),
         Index("ix_signals_merged", "merged_into"),
-        Index("ix_signals_closed", "is_open", "status_at"),
+        Index("ix_signals_closed", "is_open", "status_at", "assignee", "severity", "first_seen"),
         Index("ix_signals_assignee", "assignee", "is_open", "severity", "first_seen", "status_at"),
         Index("ix_signals_rank", "is_open", "rank_amount", "id"),
         Index("ix_signals_severity", "is_open", "severity_rank", "rank_amount", "id"),
@@ -103,24 +103,20 @@ class Signal(Table):
         Index("ix_signals_final", "is_open", "finalizes_at"),
         Index("ix_signals_snoozed", "snoozed_until", sqlite_where=text(_SNOOZED), postgresql_where=text(_SNOOZED)),
         Index("ix_signals_covering", "covers", sqlite_where=text(_COVERING), postgresql_where=text(_COVERING)),
-        Index(  # everything that the inbox counts and sums, so that it never reads the rows for that
-            "ix_signals_overview",
+        Index(  # everything that the scoreboard counts and sums, so that it never reads the rows for that
+            "ix_signals_found",
+            "first_seen",
             "status",
-            "severity",
-            "category",
-            "integration",
-            "rule",
-            "assignee",
-            "money_in",
-            "snoozed_until",
+            "status_reason",
             "finalizes_at",
+            "invoice_state",
+            "resolved_at",
+            "money_in",
             "under",
             "over",
             "exposure",
-            "is_open",
-            "merged_into",
-            "rank_amount",
-            "bill_run_id",
+            "found_after",
+            "acted_after",
         ),
     )
 
@@ -165,6 +161,10 @@ class Signal(Table):
     last_run_id: Mapped[int] = mapped_column(Id, ForeignKey("runs.id"))
     clear_runs: Mapped[int] = mapped_column(Integer, default=0)  # complete runs since that did not find it
     digest: Mapped[str]  # of all current findings; equal means nothing changed
+
+    invoice_state: Mapped[str | None]  # of the invoices that it ever named: draft (one is) | issued; not evidence
+    found_after: Mapped[int | None] = mapped_column(Integer)  # seconds after the end of its first wrong period
+    acted_after: Mapped[int | None] = mapped_column(Integer)  # seconds after first seen, when a person did something
 
     occurrences: Mapped[int] = mapped_column(Integer, default=1)  # runs that brought something new
     finding_count: Mapped[int] = mapped_column(Integer, default=0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from heapq import nsmallest
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -69,25 +70,25 @@ def shown(id: str) -> tuple[str, int]:
         ids = run_invoices.ids(books, row)
     with operational.reading(console().engine) as session:
         behind = stale(session, console().limits, now())
-        standing = gate.standing(session, drafts, behind, now(), with_money=False)
-        found = shares.of_invoices(session, ids)
-        count, blocking = _blocking(session, standing, found)
+        stands, keeps = gate.stands(session, drafts, behind, now())
+        money = shares.on_all(session, ids)
+        listed = shares.on_each(session, [invoice["invoice_id"] for invoice in invoices])
         return show(
             "bill_run.html",
             row=row,
             others=others,
-            gate=counted(standing),
-            states={draft.invoice: draft.state for draft in standing},
-            blocking=blocking,
-            blocked_by=count,
-            first_final=min((draft.finalizes_at for draft in standing if draft.finalizes_at), default=None),
-            money=shares.by_currency(found),
+            gate=counted(stands),
+            states={draft.invoice: draft.state for draft in stands},
+            blocking=_blocking(session, keeps, money),
+            blocked_by=len(keeps),
+            first_final=min((draft.finalizes_at for draft in stands if draft.finalizes_at), default=None),
+            money=shares.together(sums for own in money.values() for sums in own),
             by_state=by_state,
             state=state,
             compared=compared,
             invoices=invoices,
             following=following,
-            said=shares.by_invoice(found),
+            said=_said(listed),
             named=named_by(entity=id),
         )
 
@@ -103,48 +104,56 @@ def at_the_gate(id: str) -> tuple[dict[str, Any], list[gate.Draft]]:
     return row, found
 
 
-def drafts_of_all() -> list[gate.Draft]:
-    """How every draft of the books stands, what is blocked first."""
+def drafts_page(state: str, after: str, limit: int) -> tuple[dict[str, int], list[gate.Draft], str | None]:
+    """How many drafts of the books are in each state; some of those of one state (all where it is empty) after one of
+    them, what is blocked first, with why they stand so; and after which one the next page starts.
+    """
     with console().books() as books:
-        drafts = [with_zone(draft) for draft in run_invoices.every_draft(books)]
+        rows = {(row["integration"], row["invoice_id"]): with_zone(row) for row in run_invoices.every_draft(books)}
     with operational.reading(console().engine) as session:
-        found = gate.standing(session, drafts, stale(session, console().limits, now()), now())
+        behind = stale(session, console().limits, now())
+        stands, _ = gate.stands(session, rows.values(), behind, now())
+        wanted = [each for each in stands if state in ("", each.state)]
+        ids = [each.invoice for each in wanted]
+        begin = ids.index(after) + 1 if after in ids else 0
+        page = [rows[each.integration, each.invoice] for each in wanted[begin : begin + limit]]
+        shown = gate.standing(session, page, behind, now())
         session.expunge_all()
-    return found
+    counts = Counter(each.state for each in stands)
+    following = shown[-1].invoice if begin + limit < len(wanted) else None
+    return {state: counts[state] for state in gate.STATES}, shown, following
 
 
-def counted(standing: Sequence[gate.Draft]) -> dict[str, int]:
+def counted(stands: Iterable[gate.Stand | gate.Draft]) -> dict[str, int]:
     """How many drafts pass, are warned about and are kept back."""
-    counted = Counter(draft.state for draft in standing)
+    counted = Counter(draft.state for draft in stands)
     return {word: sum(counted[state] for state in states) for word, states in GATE.items()}
 
 
 def _blocking(
-    session: Session, standing: Sequence[gate.Draft], found: Sequence[shares.Share]
-) -> tuple[int, list[tuple[Signal, int, list[Sums]]]]:
-    """How many signals keep drafts of the run back; those with most money on its invoices: how many drafts each, and
-    that money.
+    session: Session, keeps: Mapping[int, int], money: Mapping[int, Sequence[Sums]]
+) -> list[tuple[Signal, int, Sequence[Sums]]]:
+    """Of the signals that keep drafts of the run back those with most money on its invoices: each with how many drafts,
+    and that money by currency.
     """
-    labels = Counter(
-        reason.signal for draft in standing for reason in draft.reasons if reason.does == "hold" and reason.signal
-    )
-    drafts = {int(label.removeprefix("SIG-")): count for label, count in labels.items()}
-    own: dict[int, list[shares.Share]] = {}
-    for share in found:
-        own.setdefault(share.signal, []).append(share)
-    heaviest = sorted(drafts, key=lambda number: (-_weight(own.get(number, ())), number))[:BLOCKING]
+    weight = console().weight
+    worth = {
+        number: sum((weight(each.currency, each.at_risk) for each in money.get(number, ())), Decimal(0))
+        for number in keeps
+    }
+    heaviest = nsmallest(BLOCKING, keeps, key=lambda number: (-worth[number], number))
     query = select(Signal).where(Signal.id.in_(heaviest)).options(selectinload(Signal.impacts))
     signals = {signal.id: signal for signal in session.scalars(query)}
-    return len(drafts), [
-        (signals[number], drafts[number], shares.by_currency(own.get(number, ())))
-        for number in heaviest
-        if number in signals
-    ]
+    return [(signals[number], keeps[number], money.get(number, ())) for number in heaviest if number in signals]
 
 
-def _weight(found: Sequence[shares.Share]) -> Decimal:
-    """The money of shares for ordering across currencies."""
-    return sum((console().weight(each.currency, each.under + each.over + each.exposure) for each in found), Decimal(0))
+def _said(listed: Mapping[tuple[int, str], Sequence[Sums]]) -> Mapping[tuple[str, str], tuple[Decimal, list[int]]]:
+    """By currency and invoice what is at risk there, and the signals that say so."""
+    found: dict[tuple[str, str], tuple[Decimal, list[int]]] = {}
+    for (signal, invoice), each in ((key, each) for key, sums in listed.items() for each in sums):
+        at_risk, signals = found.get((each.currency, invoice), (Decimal(0), []))
+        found[each.currency, invoice] = (at_risk + each.at_risk, [*signals, signal])
+    return found
 
 
 def _compared(books: DuckDBPyConnection, row: Mapping[str, Any]) -> list[Compared]:

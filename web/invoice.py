@@ -24,7 +24,6 @@ def shown(id: str) -> tuple[str, int]:
         row, others = one(books, "invoice", id)
         explained = explain_invoice(books, id, now(), row["integration"], console().warehouse.dialects)
         lines = lookups.lines_of(books, id, row["integration"])
-        customer = lookups.name_of(books, row["customer_id"], row["integration"])
         payments, notes = lookups.payments_of(books, id), lookups.notes_of(books, id)
     with operational.reading(console().engine) as session:
         draft = gate.of_draft(session, row, console().limits, now())
@@ -33,7 +32,7 @@ def shown(id: str) -> tuple[str, int]:
         "invoice.html",
         row=row,
         others=others,
-        customer=customer,
+        customer=explained.invoice.customer_name,
         lines=lines,
         payments=payments,
         notes=notes,

@@ -6,16 +6,19 @@ detector.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from billing.books import BY_NAME
+from detector import attribution
+from detector.line_records import Books
 from detector.record_tables import KEYS, TABLES, TYPES
 from web import places
-from web.console import rows
+from web.console import now, rows
 from web.places import Place
 
 __all__ = ["KEYS", "TABLES", "TYPES"]
@@ -82,20 +85,26 @@ def credits_of(books: DuckDBPyConnection, customer: str) -> list[Row]:
 
 def lines_of(books: DuckDBPyConnection, invoice: str, integration: str) -> list[Row]:
     """The invoice's lines with the price's name and the credit notes issued for them."""
-    return rows(
+    of = {"invoice": invoice, "integration": integration}
+    lines = rows(
         books,
         """
-        SELECT l.*, p.name AS price_name, p.model, coalesce(n.credited, 0) AS credited
-        FROM books.invoice_lines AS l
-        LEFT JOIN books.prices AS p ON p.integration = l.integration AND p.price_id = l.price_id
-        LEFT JOIN (
-            SELECT integration, line_id, sum(amount) AS credited FROM books.credit_notes
-            WHERE status = 'issued' AND invoice_id = $invoice AND line_id IS NOT NULL GROUP BY ALL
-        ) AS n ON n.integration = l.integration AND n.line_id = l.line_id
-        WHERE l.invoice_id = $invoice AND l.integration = $integration
-        ORDER BY l.period_start NULLS LAST, l.line_id LIMIT 500""",
-        {"invoice": invoice, "integration": integration},
+        SELECT * FROM books.invoice_lines WHERE invoice_id = $invoice AND integration = $integration
+        ORDER BY period_start NULLS LAST, line_id LIMIT 500""",
+        of,
     )
+    query = "SELECT price_id, name, model FROM books.prices WHERE integration = $integration AND price_id = ANY($ids)"
+    ids = list({line["price_id"] for line in lines})
+    prices = {row["price_id"]: row for row in rows(books, query, {"integration": integration, "ids": ids})}
+    query = """
+        SELECT line_id, sum(amount) AS credited FROM books.credit_notes
+        WHERE invoice_id = $invoice AND integration = $integration AND status = 'issued' GROUP BY ALL"""
+    credited = {row["line_id"]: row["credited"] for row in rows(books, query, of)}
+    for line in lines:
+        price = prices.get(line["price_id"], {})
+        line |= {"price_name": price.get("name"), "model": price.get("model")}
+        line["credited"] = credited.get(line["line_id"], Decimal(0))
+    return lines
 
 
 def payments_of(books: DuckDBPyConnection, invoice: str) -> list[Row]:
@@ -116,20 +125,20 @@ def tiers_of(books: DuckDBPyConnection, price: str) -> list[Row]:
 
 def item(books: DuckDBPyConnection, id: str) -> Row | None:
     """The item with its subscription, customer, price and meter."""
-    found = rows(
-        books,
-        """
-        SELECT i.*, s.customer_id, s.status, s.timezone, c.name AS customer_name, p.name AS price_name, p.model,
-            p.currency, m.meter_id, m.name AS meter_name, m.event_type, m.aggregation, m.unit
-        FROM books.subscription_items AS i
-        LEFT JOIN books.subscriptions AS s ON s.integration = i.integration AND s.subscription_id = i.subscription_id
+    found = rows(books, "SELECT * FROM books.subscription_items WHERE item_id = ? LIMIT 1", [id])
+    if not found:
+        return None
+    own = found[0]
+    query = """
+        SELECT s.customer_id, s.status, s.timezone, c.name AS customer_name FROM books.subscriptions AS s
         LEFT JOIN books.customers AS c ON c.integration = s.integration AND c.customer_id = s.customer_id
-        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
-        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
-        WHERE i.item_id = ? LIMIT 1""",
-        [id],
-    )
-    return found[0] if found else None
+        WHERE s.subscription_id = ? AND s.integration = ?"""
+    of = rows(books, query, [own["subscription_id"], own["integration"]])
+    terms = prices_of(books, [own], own["integration"]).get(own["price_id"], {})
+    columns = ("price_name", "model", "currency", "meter_name", "event_type", "aggregation", "unit")
+    unknown = dict.fromkeys(("customer_id", "status", "timezone", "customer_name"))
+    priced = {name: terms.get(name) for name in columns} | {"meter_id": terms.get("known_meter")}
+    return own | (of[0] if of else unknown) | priced
 
 
 def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: str | None) -> list[Row]:
@@ -147,16 +156,20 @@ def metered_items_of(books: DuckDBPyConnection, subscription: str, integration: 
     )
 
 
-EVENTS_OF_ITEM = """
-    FROM books.usage_events AS e
-    WHERE e.event_type = $event_type AND e.time >= $start AND e.time < $end
-        AND e.subject IN (
-            SELECT s.subject FROM books.subjects AS s WHERE s.customer_id = $customer_id UNION ALL SELECT $customer_id)
-        AND (EXISTS (
-            FROM books.subjects AS s WHERE s.subject = e.subject AND s.customer_id = $customer_id
-                AND s.valid_from <= e.time AND (s.valid_to IS NULL OR e.time < s.valid_to)
-        ) OR (e.subject = $customer_id AND NOT EXISTS (FROM books.subjects AS s WHERE s.subject = $customer_id)))
-"""
+def prices_of(books: DuckDBPyConnection, items: Sequence[Row], integration: str) -> dict[str, Row]:
+    """The prices of items by their ids, each with what its meter and its plan are called."""
+    query = """
+        SELECT p.price_id, p.name AS price_name, p.model, p.currency, p.unit_amount, p.flat_amount, p.payment_term,
+            p.meter_id, m.meter_id AS known_meter, m.name AS meter_name, m.event_type, m.aggregation, m.unit,
+            l.name AS plan_name, l.version AS plan_version, l.plan_id
+        FROM books.prices AS p
+        LEFT JOIN books.plans AS l ON l.integration = p.integration AND l.plan_id = p.plan_id
+        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
+        WHERE p.integration = $integration AND p.price_id = ANY($ids)"""
+    ids = list({item["price_id"] for item in items})
+    return {row["price_id"]: row for row in rows(books, query, {"integration": integration, "ids": ids})}
+
+
 _AGGREGATES = {
     "sum": "sum(e.value)",
     "count": "CAST(count(*) AS DECIMAL(27, 9))",
@@ -169,51 +182,64 @@ _AGGREGATES = {
 }
 
 
+DAY = "CAST(e.time AS DATE) AS day"
+
+
 def daily(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The item's usage by UTC day between two instants: day, quantity, events. Days without events have no row."""
-    return _by(books, "CAST(e.time AS DATE) AS day", of, start, end)
+    return added_up(books, of, DAY, *events_of(books, of, start, end)) if of.get("event_type") else []
 
 
 def hourly(books: DuckDBPyConnection, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
     """The same by UTC hour: hour, quantity, events."""
-    return _by(books, "date_trunc('hour', e.time) AS hour", of, start, end)
+    span = "date_trunc('hour', e.time) AS hour"
+    return added_up(books, of, span, *events_of(books, of, start, end)) if of.get("event_type") else []
 
 
-def _by(books: DuckDBPyConnection, span: str, of: Mapping[str, Any], start: datetime, end: datetime) -> list[Row]:
-    if not of.get("event_type"):
-        return []
+DAY = "CAST(e.time AS DATE) AS day"
+
+
+def added_up(
+    books: DuckDBPyConnection, of: Mapping[str, Any], span: str, events: str, values: Mapping[str, Any]
+) -> list[Row]:
+    """What the accepted ones of an item's events come to by its meter in each span; `events` as `events_of` has it."""
     aggregate = _AGGREGATES[of["aggregation"]]
-    values = bounds(of, start, end)
-    if "$property" in aggregate:
-        values["property"] = "$.value"
-    query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {EVENTS_OF_ITEM}"
-    return rows(books, f"{query} AND e.status = 'accepted' GROUP BY ALL ORDER BY 1", values)
+    property = {"property": "$.value"} if "$property" in aggregate else {}
+    query = f"SELECT {span}, {aggregate} AS quantity, count(*) AS events {events} AND e.status = 'accepted'"
+    return rows(books, f"{query} GROUP BY ALL ORDER BY 1", {**values, **property})
 
 
-def bounds(of: Mapping[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
-    """What EVENTS_OF_ITEM asks for: the item's events between two instants."""
-    return {
-        "event_type": of["event_type"],
-        "customer_id": of["customer_id"],
+def events_of(
+    books: DuckDBPyConnection, item: Mapping[str, Any], start: datetime, end: datetime
+) -> tuple[str, dict[str, Any]]:
+    """From where the item's events between two instants are read, with the condition, and the values of that."""
+    subjects = attribution.subjects_of(Books(books, now()), item["customer_id"])
+    owned, values = attribution.owned(subjects, start, end, keyed=True)
+    asks = f"{owned} AND e.event_type = $event_type AND e.time >= $start AND e.time < $end"
+    return f"FROM books.usage_events AS e WHERE {asks}", {
+        **values,
+        "event_type": item["event_type"],
         "start": start.replace(tzinfo=None),
         "end": end.replace(tzinfo=None),
     }
 
 
-def reported(books: DuckDBPyConnection, item_id: str) -> list[Row]:
+def reported(books: DuckDBPyConnection, item_id: str, most: int) -> list[Row]:
     """What the billing system recorded for the item, the newest first."""
-    query = "SELECT * FROM books.reported_usage WHERE item_id = ? ORDER BY period_start DESC LIMIT 40"
-    return rows(books, query, [item_id])
+    query = "SELECT * FROM books.reported_usage WHERE item_id = ? ORDER BY period_start DESC LIMIT ?"
+    return rows(books, query, [item_id, most])
 
 
 def billed(books: DuckDBPyConnection, item_id: str) -> list[Row]:
-    """The item's invoice lines with their invoice's number and status, the newest first."""
+    """The item's invoice lines with what their invoice says of itself, the newest first."""
     return rows(
         books,
         """
-        SELECT l.*, i.number, i.status, i.currency FROM books.invoice_lines AS l
+        SELECT l.line_id, l.invoice_id, l.kind, l.period_start, l.period_end, l.quantity, l.unit_amount, l.amount,
+            i.number, i.status, i.currency, i.created_at
+        FROM books.invoice_lines AS l
         JOIN books.invoices AS i ON i.integration = l.integration AND i.invoice_id = l.invoice_id
-        WHERE l.item_id = ? ORDER BY l.period_start DESC, l.line_id LIMIT 40""",
+        WHERE l.item_id = ? ORDER BY l.period_start DESC, l.line_id""",
         [item_id],
     )
 

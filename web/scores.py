@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, request
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
 
-from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, scoreboard
+from remediation.scoreboard import CAUGHT, MONEY_OF, TITLES, heaviest, scoreboard
 from store import operational
-from store.operational_tables import Signal
 from web import agreed
 from web.console import console, now
 from web.moments import duration
@@ -46,7 +42,7 @@ def shown() -> tuple[str, int]:
     since, until = span(days)
     with operational.reading(console().engine) as session:
         found = scoreboard(session, since, until)
-        signals = _signals(session, found.signals(name)) if name else ()
+        signals = heaviest(session, found, name, MOST) if name else ()
         return show(
             "scoreboard.html",
             found=found,
@@ -58,6 +54,7 @@ def shown() -> tuple[str, int]:
             meanings=MEANINGS,
             chosen=name,
             signals=signals,
+            of_number=found.count(name) if name else 0,
             long=duration,
             last=_last(until),
         )
@@ -68,11 +65,6 @@ def span(days: str) -> tuple[datetime, datetime]:
     today = now().astimezone(agreed.zone())
     until = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return until - timedelta(days=int(days)), until
-
-
-def _signals(session: Session, ids: Sequence[int]) -> Sequence[Signal]:
-    query = select(Signal).where(Signal.id.in_(ids[:MOST])).options(selectinload(Signal.impacts))
-    return session.scalars(query.order_by(Signal.rank_amount.desc(), Signal.id)).all()
 
 
 def _last(until: datetime) -> datetime:

@@ -42,7 +42,7 @@ def shown(id: str) -> tuple[str, int]:
     with console().books() as books:
         row, others = one(books, "subscription", id)
         customer = lookups.name_of(books, row["customer_id"], row["integration"])
-        items = terms.items_of(books, id, row["integration"])
+        items = terms.items_of(books, row)
         moves = terms.moves_of(books, row)
         catalogue = terms.catalogue_of(books, row, now())
         invoices, older = lookups.invoices_of(books, "subscription_id", id, places.wanted())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from web import lookups
 from web.console import rows
 from web.lookups import Row
 
@@ -19,6 +20,10 @@ _ON_SALE = """
         WHERE c.status = 'active' AND (c.effective_from IS NULL OR c.effective_from <= $now)
         GROUP BY ALL
     )"""
+
+
+_OF_PRICE = ("price_name", "model", "currency", "unit_amount", "flat_amount", "payment_term", "meter_id", "meter_name",
+             "plan_name", "plan_version", "plan_id")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,30 +54,39 @@ def catalogue_of(books: DuckDBPyConnection, subscription: Mapping[str, Any], now
     return Catalogue(plans[0], newest[0] if newest else None)
 
 
-def items_of(books: DuckDBPyConnection, subscription: str, integration: str) -> list[Row]:
+def items_of(books: DuckDBPyConnection, subscription: Mapping[str, Any]) -> list[Row]:
     """The subscription's items with their price, its meter, its plan's version, and terms of the customer's own.
 
     `own_rate`, `own_fee`: what a negotiated price replaces, where there is one.
     """
-    return rows(
-        books,
-        """
-        SELECT i.*, p.name AS price_name, p.model, p.currency, p.unit_amount, p.flat_amount, p.payment_term,
-            p.meter_id, m.name AS meter_name, l.name AS plan_name, l.version AS plan_version, l.plan_id,
-            o.override_id, o.unit_amount AS own_rate, o.flat_amount AS own_fee
-        FROM books.subscription_items AS i
-        LEFT JOIN books.subscriptions AS s ON s.integration = i.integration AND s.subscription_id = i.subscription_id
-        LEFT JOIN books.prices AS p ON p.integration = i.integration AND p.price_id = i.price_id
-        LEFT JOIN books.plans AS l ON l.integration = p.integration AND l.plan_id = p.plan_id
-        LEFT JOIN books.meters AS m ON m.integration = p.integration AND m.meter_id = p.meter_id
-        LEFT JOIN books.price_overrides AS o ON o.integration = i.integration AND o.price_id = i.price_id
-            AND o.customer_id = s.customer_id AND o.valid_from <= coalesce(i.active_to, o.valid_from)
-            AND (o.valid_to IS NULL OR o.valid_to > i.active_from)
-        WHERE i.subscription_id = ? AND i.integration = ?
-        QUALIFY row_number() OVER (PARTITION BY i.item_id ORDER BY o.valid_from DESC) = 1
-        ORDER BY i.active_to NULLS FIRST, i.active_from, i.item_id LIMIT 200""",
-        [subscription, integration],
+    integration = subscription["integration"]
+    query = """
+        SELECT * FROM books.subscription_items WHERE subscription_id = ? AND integration = ?
+        ORDER BY active_to NULLS FIRST, active_from, item_id LIMIT 200"""
+    items = rows(books, query, [subscription["subscription_id"], integration])
+    prices = lookups.prices_of(books, items, integration)
+    query = """
+        SELECT price_id, override_id, unit_amount AS own_rate, flat_amount AS own_fee, valid_from, valid_to
+        FROM books.price_overrides WHERE customer_id = ? AND integration = ? ORDER BY valid_from DESC"""
+    own = rows(books, query, [subscription["customer_id"], integration])
+    return [
+        item
+        | {name: prices.get(item["price_id"], {}).get(name) for name in _OF_PRICE}
+        | {name: _own(item, own).get(name) for name in ("override_id", "own_rate", "own_fee")}
+        for item in items
+    ]
+
+
+def _own(item: Row, overrides: Sequence[Row]) -> Row:
+    """The newest negotiated price that held while the item was active."""
+    held = (
+        row
+        for row in overrides
+        if row["price_id"] == item["price_id"]
+        and (item["active_to"] is None or row["valid_from"] <= item["active_to"])
+        and (row["valid_to"] is None or row["valid_to"] > item["active_from"])
     )
+    return next(held, {})
 
 
 def moves_of(books: DuckDBPyConnection, subscription: Mapping[str, Any]) -> list[Row]:

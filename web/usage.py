@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,9 @@ pages = Blueprint("usage", __name__)
 DAYS = 92
 """How much usage a page shows unless its address says otherwise."""
 
+PERIODS = 40
+"""How many billed lines and recorded quantities a page lists at most."""
+
 COLUMNS = ("event_id", "source", "event_type", "subject", "time", "received_at", "value", "status", "error", "repeated",
            "late")  # fmt: skip
 
@@ -49,8 +52,9 @@ def shown() -> tuple[str, int]:
     which = _which()
     with console().books() as books:
         item = _item(books)
-        days = lookups.daily(books, item, start, end)
-        events, following = usage_events.page(books, item, start, end, which, places.wanted())
+        billed = lookups.billed(books, item["item_id"])
+        events = usage_events.events_of(books, item, billed, start, end)
+        days, (listed, following) = events.by_day(), events.page(which, places.wanted())
         return show(
             "usage.html",
             item=item,
@@ -60,12 +64,12 @@ def shown() -> tuple[str, int]:
             chart=_with_range(item, start, end) or _chart(item, days, start, end),
             has_range=bool(request.args.get("range")),
             total=sum((row["quantity"] for row in days), Decimal(0)),
-            counts=usage_events.counts(books, item, start, end),
+            counts=events.counts(),
             kinds=usage_events.KINDS,
             which=which,
-            events=events,
+            events=listed,
             following=following,
-            periods=periods(lookups.billed(books, item["item_id"]), lookups.reported(books, item["item_id"])),
+            periods=periods(billed[:PERIODS], lookups.reported(books, item["item_id"], PERIODS)),
             named=named_by(entity=item["item_id"]),
             address=_address,
         )
@@ -78,7 +82,9 @@ def sheet() -> Response:
     which = _which()
     with console().books() as books:
         item = _item(books)
-        listed = list(_every(books, item, start, end, which))
+        events = usage_events.events_of(books, item, lookups.billed(books, item["item_id"]), start, end)
+        found, _ = events.page(which, None, usage_events.MOST)
+        listed = [[event[column] for column in COLUMNS] for event in found]
     return csv_answer(f"usage-{item['item_id']}-{start:%Y-%m-%d}-{end:%Y-%m-%d}", COLUMNS, listed)
 
 
@@ -99,14 +105,6 @@ def periods(billed: Sequence[lookups.Row], reported: Sequence[lookups.Row]) -> l
         )
         for span in sorted(spans, key=lambda span: [str(at or "") for at in span], reverse=True)
     ]
-
-
-def _every(
-    books: DuckDBPyConnection, item: Mapping[str, Any], start: datetime, end: datetime, which: str
-) -> Iterator[list[Any]]:
-    events, _ = usage_events.page(books, item, start, end, which, None, usage_events.MOST)
-    for event in events:
-        yield [event[column] for column in COLUMNS]
 
 
 def _item(books: DuckDBPyConnection) -> dict[str, Any]:

@@ -295,14 +295,37 @@ HOT = ("risk", "amount", "severity", "last_seen", "first_seen")
 def test_a_page_walks_an_index_and_sorts_nothing(sqlite_engine: Engine, sort: str) -> None:
     plans = _plans(sqlite_engine, lambda session: inbox.page(session, Filter(sort=sort), NOW))
     for plan in plans:
-        few = "ix_signals_final" in plan[0]  # the urgent ones are found by their date, and are few
+        # the urgent ones are found by their date, and are few; so are the groups of signals that are alike
+        few = "ix_signals_final" in plan[0] or plan[0] == "SCAN signal_groups"
         assert few or not any("TEMP B-TREE" in step for step in plan), plan
-        assert all("USING" in step for step in plan if step.startswith(("SCAN", "SEARCH"))), plan
+        read = [step for step in plan if step.startswith(("SCAN", "SEARCH")) and step != "SCAN signal_groups"]
+        assert all("USING" in step for step in read), plan
 
 
-def test_counts_and_sums_read_one_index_and_no_rows(sqlite_engine: Engine) -> None:
-    plans = _plans(sqlite_engine, lambda session: inbox.overview(session, Filter(), NOW))
-    assert plans == [["SCAN signals USING COVERING INDEX ix_signals_overview"]]
+@pytest.mark.parametrize("chosen", [{}, {"code": ("TU-19",)}, {"bill_run": "run-1"}, {"view": "snoozed"}])
+def test_counts_and_sums_read_no_signal(sqlite_engine: Engine, chosen: dict[str, object]) -> None:
+    plans = _plans(sqlite_engine, lambda session: inbox.overview(session, Filter(**chosen), NOW))  # type: ignore[arg-type]
+    assert [plan[0] for plan in plans] == ["SCAN signal_groups"]
+
+
+def test_a_text_is_looked_for_once_for_rows_counts_and_groups(company: Engine) -> None:
+    texts: list[str] = []
+    event.listen(company, "before_cursor_execute", lambda *told: texts.append(told[2]))
+    with operational.reading(company) as session:
+        for sort in HOT:
+            page = inbox.page(session, Filter(q="price", sort=sort), NOW)
+            assert page.total == len(page.items) == inbox.page(session, Filter(), NOW).total
+        assert sum(group.signals for group in inbox.groups(session, Filter(q="price", group="rule"), NOW)) == page.total
+        assert inbox.page(session, Filter(q="no such words"), NOW).items == ()
+    assert len([sql for sql in texts if "signal_texts" in sql]) == 2
+
+
+def test_a_text_that_many_signals_have_finds_the_same(company: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with operational.reading(company) as session:
+        named = inbox.page(session, Filter(q="price"), NOW)
+    monkeypatch.setattr("detector.inbox_filter.NAMED", 0)
+    with operational.reading(company) as session:
+        assert [item.id for item in inbox.page(session, Filter(q="price"), NOW).items] == [i.id for i in named.items]
 
 
 def test_a_page_takes_the_same_few_statements_however_long_it_is(company: Engine) -> None:
@@ -363,14 +386,14 @@ def overview_company(company: Engine) -> Engine:
 
 
 def _plans(engine: Engine, read: object) -> list[list[str]]:
-    """SQLite's plan of every statement that `read` runs on signals."""
+    """SQLite's plan of every statement that `read` runs on signals and their groups."""
     statements: list[tuple[str, object]] = []
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
     with operational.reading(engine) as session:
         read(session)  # type: ignore[operator]
     plans = []
     with engine.connect() as connection:
-        for sql, parameters in [pair for pair in statements if "FROM signals" in pair[0]]:
+        for sql, parameters in [pair for pair in statements if "FROM signal" in pair[0]]:
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)  # type: ignore[arg-type]
             plans.append([row[3] for row in rows])
     return plans

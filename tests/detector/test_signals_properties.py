@@ -19,6 +19,7 @@ from detector.findings import EntityType, Finding, Reference
 from store import operational
 from store.operational_tables import Signal, SignalEntity, SignalEvent, SignalImpact, StoredFinding
 from tests.detector.signal_stories import POLICY, a_finding, fold_run, reasons, signals
+from tests.store import recounted
 
 LINES = ("il_1", "il_2", "il_3", "il_4", "il_5", "il_6")
 SYSTEM_MOVES = {
@@ -150,6 +151,15 @@ class Signals(RuleBasedStateMachine):
             )
             subjects = session.execute(select(StoredFinding.signal_id, StoredFinding.subject_id).where(current))
             assert {tuple(row) for row in listed} == {tuple(row) for row in subjects}
+
+    @invariant()
+    def what_the_store_counts_is_what_is_there(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        with operational.reading(self.engine) as session:
+            assert recounted.groups(session) == recounted.regrouped(session)
+            assert recounted.kept(session) == recounted.worked_out(session)
+            assert recounted.named(session) == recounted.renamed(session)
 
     def _act(self, session: operational.Session, signal_id: int, deed: str) -> triage.Change:
         if deed in triage.DISMISSALS:

@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from billing.books import TABLES
+from billing.books import BY_NAME, TABLES
+from store.schema import columns
 from store.warehouse import Warehouse
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,15 +38,16 @@ def write(warehouse: Warehouse, **rows: list[dict[str, Any]]) -> None:
     warehouse.upsert_rows(rows, integration="files", version_at=AT)
 
 
-def held(con: duckdb.DuckDBPyConnection, table: str, columns: str = "*") -> list[Any]:
-    return sorted(con.execute(f"SELECT {columns} FROM books.{table}").fetchall(), key=repr)
+def held(con: duckdb.DuckDBPyConnection, table: str, of: str = "*") -> list[Any]:
+    return sorted(con.execute(f"SELECT {of} FROM books.{table}").fetchall(), key=repr)
 
 
 def test_every_table_is_the_lakes(warehouse: Warehouse) -> None:
     write(warehouse, customers=[customer(1, "Acme")], usage_events=[event(n) for n in range(30)])
     with closing(warehouse.near.connect()) as near, closing(warehouse.connect(read_only=True)) as lake:
         for table in TABLES:
-            assert held(near, table.name) == held(lake, table.name), table.name
+            stored = ", ".join(columns(table))
+            assert held(near, table.name, stored) == held(lake, table.name, stored), table.name
 
 
 def test_what_was_written_since_is_there_at_the_next_look(warehouse: Warehouse) -> None:
@@ -57,6 +59,28 @@ def test_what_was_written_since_is_there_at_the_next_look(warehouse: Warehouse) 
         assert held(near, "usage_events", "event_id") == [("e1",), ("e2",)]
 
 
+def test_events_have_the_key_of_their_subject_before_they_are_kept_and_after(warehouse: Warehouse) -> None:
+    write(warehouse, usage_events=[event(1, "acme"), event(2, "bolt")])
+    for keep in (lambda: None, warehouse.near.gather):
+        keep()
+        with closing(warehouse.near.connect()) as near:
+            found = near.execute("SELECT subject FROM books.usage_events WHERE subject_key = hash('acme')").fetchall()
+            assert found == [("acme",)]
+
+
+def test_what_belongs_to_one_customer_is_kept_together(warehouse: Warehouse) -> None:
+    items = [
+        {"subscription_id": f"s{n % 3}", "item_id": f"i{n}", "price_id": "p", "quantity": Decimal(1), "active_from": AT}
+        for n in range(9)
+    ]
+    write(warehouse, subscription_items=items)
+    warehouse.near.gather()
+    with closing(warehouse.near.connect()) as near:
+        near.execute("SET threads = 1")
+        lie = [row[0] for row in near.execute("SELECT subscription_id FROM books.subscription_items").fetchall()]
+    assert lie == sorted(lie)
+
+
 @pytest.mark.parametrize("before", [[], [1, 2, 3]])
 def test_kept_events_gain_the_new_ones_and_nothing_else(warehouse: Warehouse, before: list[int]) -> None:
     write(warehouse, usage_events=[event(n, f"s{n}") for n in before])
@@ -64,7 +88,7 @@ def test_kept_events_gain_the_new_ones_and_nothing_else(warehouse: Warehouse, be
     write(warehouse, usage_events=[event(4), event(5)])
     write(warehouse, customers=[customer(1, "Acme")])
     write(warehouse, usage_events=[event(5), event(6)])
-    every = ", ".join(column.name for table in TABLES if table.name == "usage_events" for column in table.columns)
+    every = ", ".join(columns(BY_NAME["usage_events"]))
     with closing(warehouse.near.connect()) as near, closing(warehouse.connect(read_only=True)) as lake:
         assert len(held(near, "usage_events")) == len(before) + 3
         assert held(near, "usage_events", every) == held(lake, "usage_events", every)

@@ -65,8 +65,14 @@ def a_signal(run: Run, fingerprint: str = "f", status: str = "unhandled", **valu
 
 def test_a_store_is_made_by_its_migrations_and_by_nothing_else(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True, "include_name": _is_of_the_tables}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Table.metadata) == []
+
+
+def _is_of_the_tables(name: str | None, kind: str, *_: object) -> bool:
+    """All but what the store counts by triggers or a view: tests/store/test_signal_groups.py."""
+    return (kind, name) != ("table", "signal_groups")
 
 
 def test_the_code_names_the_newest_migration_as_its_schema_version() -> None:

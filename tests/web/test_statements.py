@@ -60,9 +60,9 @@ WHOLE = re.compile(r"SCAN (signals|signal_events|signal_entities|signal_impacts|
 
 RATIO = 1.5
 
-WORK = {"/signals": 40, "/signals?view=snoozed": 40, "/signals?group=cause": 95, "/signals?group=customer": 95,
-        "/signals?group=rule": 80, "/signals?group=bill_run": 125, "/team": 40, "/rules": 20,
-        "/scoreboard": 235}  # fmt: skip
+WORK = {"/signals": 10, "/signals?sev=critical": 10, "/signals?view=snoozed": 10, "/signals?group=cause": 60,
+        "/signals?group=customer": 60, "/signals?group=rule": 20, "/signals?group=bill_run": 20, "/team": 16,
+        "/rules": 4, "/reports/manager?period=2026-11": 20, "/scoreboard": 95, "/api/v1/signals": 10}  # fmt: skip
 """For pages that count or rank every signal, how many steps of SQLite's machine each further one may cost."""
 
 

@@ -19,7 +19,7 @@ from detector.other_terms import other_terms
 from detector.price_settings import BadSettingError
 from detector.what_if import what_if
 from remediation import gate
-from remediation.scoreboard import scoreboard
+from remediation.scoreboard import scoreboard, scoreboard_json
 from store import operational
 from web import data, evidence, lookups, places, records, run_invoices, scores, terms, usage, usage_events
 from web import unusual as unusual_page
@@ -27,7 +27,7 @@ from web.api import answers
 from web.api.answers import Answer
 from web.api.operations import Asked, Operation, operation, query
 from web.api.queries import GateQuery, Limit, Many, one_of
-from web.bill_runs import drafts_of_all
+from web.bill_runs import drafts_page
 from web.console import console, now
 from web.problems import Refused, answer
 
@@ -231,7 +231,7 @@ def subscription(id: str) -> Response:
         invoices, following = lookups.invoices_of(books, "subscription_id", id, places.wanted())
         told = {
             "record": _row(row),
-            "items": _rows(terms.items_of(books, id, row["integration"])),
+            "items": _rows(terms.items_of(books, row)),
             "changes": _rows(terms.moves_of(books, row)),
             "invoices": _rows(invoices),
             "next": following,
@@ -334,12 +334,13 @@ def usage_of_item() -> Response:
     start, end, item_of = usage.asked()
     with console().books() as books:
         item = item_of(books)
-        events, following = usage_events.page(books, item, start, end, asked.show, places.wanted())
+        events = usage_events.events_of(books, item, lookups.billed(books, item["item_id"]), start, end)
+        listed, following = events.page(asked.show, places.wanted())
         told = {
             "item": _row(item),
-            "days": _rows(lookups.daily(books, item, start, end)),
-            "counts": dict(usage_events.counts(books, item, start, end)),
-            "events": _rows(events),
+            "days": _rows(events.by_day()),
+            "counts": dict(events.counts()),
+            "events": _rows(listed),
             "next": following,
         }
     return answer(200, told)
@@ -360,17 +361,10 @@ def bill_runs() -> Response:
               "and why.", Drafts, query=DraftsQuery),
 )  # fmt: skip
 def drafts() -> Response:
-    """The drafts, what is blocked first."""
+    """The drafts, what is blocked first; why is worked out for those of the page alone."""
     asked = query(DraftsQuery, request.args)
-    found = drafts_of_all()
-    counts = {state: sum(each.state == state for each in found) for state in gate.STATES}
-    wanted = [each for each in found if asked.state in ("", each.state)]
-    ids = [each.invoice for each in wanted]
-    begin = ids.index(asked.after) + 1 if asked.after in ids else 0
-    shown = wanted[begin : begin + asked.limit]
-    more = begin + asked.limit < len(wanted)
-    told = {"counts": counts, "drafts": [each.as_json() for each in shown]}
-    return answer(200, {**told, "next": shown[-1].invoice if more else None})
+    counts, shown, following = drafts_page(asked.state, asked.after, asked.limit)
+    return answer(200, {"counts": counts, "drafts": [each.as_json() for each in shown], "next": following})
 
 
 @operation("/data", Operation("Show the books", "How many rows each table has, and how fresh they are.", Tables))
@@ -391,7 +385,7 @@ def score() -> Response:
     asked = query(ScoreQuery, request.args)
     since, until = scores.span(asked.days)
     with operational.reading(console().engine) as session:
-        return answer(200, scoreboard(session, since, until).as_json())
+        return answer(200, scoreboard_json(session, scoreboard(session, since, until)))
 
 
 @operation("/unusual", Operation("Show the budget of unusual usage", "What each budget comes to.", Unusual))
