@@ -12,12 +12,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from store.among import among
 from store.finding_tables import FindingInvoice
 from store.operational_tables import Signal, SignalEntity, StoredFinding
+from store.operational_types import PLACES
 from store.unindexed import unindexed
 
 CHUNK = 500
@@ -80,13 +81,35 @@ def of_invoices(session: Session, invoices: Sequence[str]) -> list[Share]:
     return [share for share in found if share.invoices & wanted]
 
 
-def on_all(session: Session, invoices: Collection[str]) -> dict[int, list[Sums]]:
-    """The money on many invoices together by signal and currency, each finding once."""
-    columns = (FindingInvoice.finding_id, FindingInvoice.signal_id, FindingInvoice.currency, *_KINDS)
-    found: dict[int, list[Sums]] = {}
-    for _, signal, currency, under, over, exposed in set(session.execute(_on(invoices, *columns)).tuples()):
-        found.setdefault(signal, []).append(Sums(currency, under, over, exposed, (signal,)))
-    return {signal: sums if len(sums) == 1 else together(sums) for signal, sums in found.items()}
+def on_all(
+    session: Session, invoices: Collection[str]
+) -> tuple[list[Sums], Mapping[int, Sequence[tuple[str, Decimal]]]]:
+    """The money on many invoices together by currency, and what of it each signal puts at risk; each finding once.
+
+    There may be thousands of signals: their money is added up as the whole numbers that the store keeps.
+    """
+    money = [type_coerce(column, BigInteger) for column in _KINDS]
+    columns = (FindingInvoice.finding_id, FindingInvoice.signal_id, FindingInvoice.currency, *money)
+    known, sums, at_risk = set[int](), dict[str, list[int]](), dict[int, dict[str, int]]()
+    for finding, signal, currency, under, over, exposed in session.execute(_on(invoices, *columns)):
+        if finding in known:
+            continue
+        known.add(finding)
+        every = sums.setdefault(currency, [0, 0, 0])
+        every[0], every[1], every[2] = every[0] + under, every[1] + over, every[2] + exposed
+        own = at_risk.setdefault(signal, {})
+        own[currency] = own.get(currency, 0) + under + over + exposed
+    return (
+        [
+            Sums(currency, _amount(under), _amount(over), _amount(exposed), ())
+            for currency, (under, over, exposed) in sorted(sums.items())
+        ],
+        {signal: [(currency, _amount(one)) for currency, one in own.items()] for signal, own in at_risk.items()},
+    )
+
+
+def _amount(stored: int) -> Decimal:
+    return Decimal(stored).scaleb(-PLACES)
 
 
 def on_each(session: Session, invoices: Collection[str]) -> dict[tuple[int, str], list[Sums]]:
@@ -97,16 +120,6 @@ def on_each(session: Session, invoices: Collection[str]) -> dict[tuple[int, str]
     for signal, invoice, currency, under, over, exposed in session.execute(query):
         found.setdefault((signal, invoice), []).append(Sums(currency, under, over, exposed, (signal,)))
     return found
-
-
-def together(sums: Iterable[Sums]) -> list[Sums]:
-    """The sums by currency, as they come."""
-    found: dict[str, list[Sums]] = {}
-    for each in sums:
-        found.setdefault(each.currency, []).append(each)
-    return [
-        _sum(currency, own, (one for each in own for one in each.signals)) for currency, own in sorted(found.items())
-    ]
 
 
 def by_month(shares: Iterable[Share]) -> Mapping[tuple[str, str], Sums]:
@@ -172,14 +185,11 @@ def _sums(parts: Iterable[tuple[str, str, Share]]) -> Mapping[tuple[str, str], S
     kept: dict[tuple[str, str], list[Share]] = {}
     for currency, key, share in parts:
         kept.setdefault((currency, key), []).append(share)
-    return {
-        (currency, key): _sum(currency, shares, (share.signal for share in shares))
-        for (currency, key), shares in kept.items()
-    }
+    return {(currency, key): _sum(currency, shares) for (currency, key), shares in kept.items()}
 
 
-def _sum(currency: str, parts: Sequence[Share | Sums], signals: Iterable[int]) -> Sums:
+def _sum(currency: str, shares: Sequence[Share]) -> Sums:
     under, over, exposure = (
-        sum((getattr(part, kind) for part in parts), Decimal(0)) for kind in ("under", "over", "exposure")
+        sum((getattr(share, kind) for share in shares), Decimal(0)) for kind in ("under", "over", "exposure")
     )
-    return Sums(currency, under, over, exposure, tuple(sorted(set(signals))))
+    return Sums(currency, under, over, exposure, tuple(sorted({share.signal for share in shares})))

@@ -221,7 +221,7 @@ class SignalEntity(Table):
     __tablename__ = "signal_entities"
     __table_args__ = (
         UniqueConstraint("signal_id", "type", "entity_id", "role", name="uq_signal_entities"),
-        Index("ix_signal_entities_entity", "entity_id", "type", "signal_id"),
+        Index("ix_signal_entities_entity", "entity_id", "type", "signal_id", "role", "gone_since"),
         Index("ix_signal_entities_customer", "customer_id", "signal_id"),
     )
 

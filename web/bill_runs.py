@@ -71,7 +71,7 @@ def shown(id: str) -> tuple[str, int]:
     with operational.reading(console().engine) as session:
         behind = stale(session, console().limits, now())
         stands, keeps = gate.stands(session, drafts, behind, now())
-        money = shares.on_all(session, ids)
+        money, at_risk = shares.on_all(session, ids)
         listed = shares.on_each(session, [invoice["invoice_id"] for invoice in invoices])
         return show(
             "bill_run.html",
@@ -79,10 +79,10 @@ def shown(id: str) -> tuple[str, int]:
             others=others,
             gate=counted(stands),
             states={draft.invoice: draft.state for draft in stands},
-            blocking=_blocking(session, keeps, money),
+            blocking=_blocking(session, keeps, at_risk),
             blocked_by=len(keeps),
             first_final=min((draft.finalizes_at for draft in stands if draft.finalizes_at), default=None),
-            money=shares.together(sums for own in money.values() for sums in own),
+            money=money,
             by_state=by_state,
             state=state,
             compared=compared,
@@ -131,20 +131,17 @@ def counted(stands: Iterable[gate.Stand | gate.Draft]) -> dict[str, int]:
 
 
 def _blocking(
-    session: Session, keeps: Mapping[int, int], money: Mapping[int, Sequence[Sums]]
-) -> list[tuple[Signal, int, Sequence[Sums]]]:
+    session: Session, keeps: Mapping[int, int], at_risk: Mapping[int, Sequence[tuple[str, Decimal]]]
+) -> list[tuple[Signal, int, Sequence[tuple[str, Decimal]]]]:
     """Of the signals that keep drafts of the run back those with most money on its invoices: each with how many drafts,
     and that money by currency.
     """
     weight = console().weight
-    worth = {
-        number: sum((weight(each.currency, each.at_risk) for each in money.get(number, ())), Decimal(0))
-        for number in keeps
-    }
+    worth = {number: sum([weight(*each) for each in at_risk.get(number, ())], Decimal(0)) for number in keeps}
     heaviest = nsmallest(BLOCKING, keeps, key=lambda number: (-worth[number], number))
     query = select(Signal).where(Signal.id.in_(heaviest)).options(selectinload(Signal.impacts))
     signals = {signal.id: signal for signal in session.scalars(query)}
-    return [(signals[number], keeps[number], money.get(number, ())) for number in heaviest if number in signals]
+    return [(signals[number], keeps[number], at_risk.get(number, ())) for number in heaviest if number in signals]
 
 
 def _said(listed: Mapping[tuple[int, str], Sequence[Sums]]) -> Mapping[tuple[str, str], tuple[Decimal, list[int]]]:

@@ -42,6 +42,7 @@ CREATE TABLE signal_groups (
 
 FOUND = ("first_seen", "status", "status_reason", "finalizes_at", "invoice_state", "resolved_at", "money_in",
          "under", "over", "exposure", "found_after", "acted_after")  # fmt: skip
+ENTITY = ("entity_id", "type", "signal_id")
 NAMED = ("records", "gone_since", "currency", "under", "over", "exposure")
 MONEY = ("under", "over", "exposure")
 
@@ -55,6 +56,8 @@ def upgrade() -> None:
     create_index("ix_signals_found", "signals", [*FOUND])
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at", "assignee", "severity", "first_seen"])
+    drop_index("ix_signal_entities_entity", "signal_entities")
+    create_index("ix_signal_entities_entity", "signal_entities", [*ENTITY, "role", "gone_since"])
     _name_invoices()
     if not _is_sqlite():
         execute(
@@ -80,6 +83,8 @@ def downgrade() -> None:
             execute(f"DROP TRIGGER {name}")
         execute("DROP TABLE signal_groups")
     _forget_invoices()
+    drop_index("ix_signal_entities_entity", "signal_entities")
+    create_index("ix_signal_entities_entity", "signal_entities", [*ENTITY])
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at"])
     drop_index("ix_signals_found", "signals")
