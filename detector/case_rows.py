@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ class Company:
     as_of: datetime
     defaults: Mapping[str, Row]
     rows: Mapping[str, tuple[Row, ...]]
+
+    @cached_property
+    def books(self) -> Mapping[str, tuple[Row, ...]]:
+        """Its rows of the books alone."""
+        return {table: rows for table, rows in self.rows.items() if table in BY_NAME}
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,6 @@ evaluation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -58,7 +57,7 @@ def _findings(rule: Rule, case: Case, base: Company) -> list[Finding]:
     as_of: datetime = case.as_of or base.as_of
     rows = case_rows.rows(case, base)
     told = Sources({table: rows.pop(name, []) for name, table in RELATIONS.items()})
-    with closing(plain_books.open(rows)) as con:
+    with plain_books.changed(base.books, rows) as con:
         derived.build(con, as_of.astimezone(UTC), set(rule.relations), beside=Beside(sources=told))
         return evaluate(con, rule, as_of, case.params)
 

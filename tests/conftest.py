@@ -10,6 +10,8 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from people import credentials
+from tests import compiled_once
+from tests.made_once import made_once
 from tests.operational_stores import engine, migrated_database, migrated_file, postgres_url, sqlite_engine, store_url
 from tests.web.company import Home, empty_home, example_home, hostile_home, many_home
 
@@ -27,19 +29,26 @@ def _quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _consoles_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        compiled_once.install(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
 def example_company(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return example_home(tmp_path_factory.mktemp("example"))
+    return Home(made_once("example", tmp_path_factory, example_home))
 
 
 @pytest.fixture(scope="session")
 def hostile_company(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return hostile_home(tmp_path_factory.mktemp("hostile"))
+    return Home(made_once("hostile", tmp_path_factory, hostile_home))
 
 
 @pytest.fixture(scope="session")
 def many_signals(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return many_home(tmp_path_factory.mktemp("many"))
+    return Home(made_once("many", tmp_path_factory, many_home))
 
 
 @pytest.fixture(scope="session")

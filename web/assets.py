@@ -11,6 +11,7 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
@@ -84,9 +85,15 @@ class Assets:
         return answer
 
 
+@cache
+def _every() -> Assets:
+    """Those of this program, read and packed once in a process."""
+    return Assets()
+
+
 def serve_assets(app: Flask) -> Assets:
     """Adds `/static/<hashed name>` to the app and `asset(name)` to its templates."""
-    assets = Assets()
+    assets = _every()
     app.add_url_rule("/static/<hashed>", "asset", assets.answer)
     app.jinja_env.globals["asset"] = assets.url
     return assets

@@ -94,6 +94,9 @@ CREATE OR REPLACE TEMP MACRO round_money(amount, rounding) AS CASE rounding
     WHEN 4 THEN CAST(round(amount, 4) AS DECIMAL(18, 4))
     ELSE round_by_mode(amount, rounding)
 END;
+-- The same for an amount that takes many words.
+CREATE OR REPLACE TEMP MACRO rounded(amount, rounding) AS list_transform(
+    [struct_pack(a := amount, r := rounding)], lambda s: round_money(s.a, s.r))[1];
 CREATE OR REPLACE TEMP MACRO near_money(near, rounding) AS CASE rounding
     WHEN 2 THEN TRY_CAST(round(near * 100) AS DECIMAL(14, 0)) * 0.0100
     WHEN 0 THEN TRY_CAST(round(near) AS DECIMAL(14, 0)) * 1.0000
@@ -186,6 +189,15 @@ CREATE OR REPLACE TEMP MACRO rate_part(price, quantity, part, whole) AS TRY(CASE
     THEN CAST(part_of_price(price, priced(price, less_free_units(price, converted(price, quantity))), part, whole)
         AS DECIMAL(18, 4))
 END);
+-- The same for several parts, each a STRUCT of part and whole, whose rounding is written out only once; NULL for a part that is NULL.
+CREATE OR REPLACE TEMP MACRO rate_parts(price, quantity, parts) AS TRY(CASE
+    WHEN quantity >= 0 AND price.problem IS NULL AND in_range(price, quantity, 0)
+    THEN list_transform(
+        [struct_pack(a := priced(price, less_free_units(price, converted(price, quantity))), r := price.rounding,
+            most := price.maximum_amount)],
+        lambda s: list_transform(parts, lambda p: TRY(CASE WHEN p.whole > 0
+            THEN CAST(least(money_part(s.a, p.part, p.whole, s.r), s.most) AS DECIMAL(18, 4)) END)))[1]
+END);
 
 -- Step 6: the minimum spend that is missing after a period's cumulative amount, for `part / whole` of the period.
 CREATE OR REPLACE TEMP MACRO commitment(price, cumulative, part, whole) AS TRY(CAST(
@@ -208,15 +220,18 @@ CREATE OR REPLACE TEMP MACRO rate_problem
         WHEN NOT in_range(price, quantity + coalesce(prior, 0), events + coalesce(prior_events, 0)) THEN 'out_of_range'
     END);
 
+-- What a line adds by two charges, of all units and of those before; `prior` NULL: there are none before.
+CREATE OR REPLACE TEMP MACRO added(charges, prior) AS list_transform(
+    [charges], lambda pair: pair[1] - CASE WHEN prior IS NULL THEN CAST(0 AS DECIMAL(18, 4)) ELSE pair[2] END)[1];
+
 -- The same line under the other tier mode (graduated for volume, volume for graduated); NULL where tiers have no mode.
 CREATE OR REPLACE TEMP MACRO charge_other_mode(price, quantity) AS capped(price, list_transform(
     [less_free_units(price, converted(price, quantity))],
-    lambda u: round_money(in_tier(price.other_tiers[tier_holding(price, u)], u), price.rounding))[1]);
+    lambda u: rounded(in_tier(price.other_tiers[tier_holding(price, u)], u), price.rounding))[1]);
 CREATE OR REPLACE TEMP MACRO rate_other_mode(price, quantity, prior) AS TRY(CASE
     WHEN quantity >= 0 AND price.other_tiers IS NOT NULL AND coalesce(prior, 0) >= 0
         AND in_range(price, quantity + coalesce(prior, 0), 0)
-    THEN charge_other_mode(price, quantity + coalesce(prior, 0))
-        - CASE WHEN prior IS NULL THEN CAST(0 AS DECIMAL(18, 4)) ELSE charge_other_mode(price, prior) END
+    THEN added(list_transform([quantity + coalesce(prior, 0), prior], lambda total: charge_other_mode(price, total)), prior)
 END);
 
 -- The same line with every tier bound `shift` units higher (-1: bounds read as exclusive); NULL without bounds.
@@ -229,12 +244,11 @@ END;
 CREATE OR REPLACE TEMP MACRO charge_shifted(price, quantity, shift) AS capped(price, list_transform(
     [less_free_units(price, converted(price, quantity))], lambda u: list_transform(
         [tier_holding_shifted(price, u, shift)],
-        lambda place: round_money(in_shifted_tier(price, place, u, shift), price.rounding))[1])[1]);
+        lambda place: rounded(in_shifted_tier(price, place, u, shift), price.rounding))[1])[1]);
 CREATE OR REPLACE TEMP MACRO rate_shifted(price, quantity, prior, shift) AS TRY(CASE
     WHEN quantity >= 0 AND len(price.bounds) > 0 AND coalesce(prior, 0) >= 0
         AND in_range(price, quantity + coalesce(prior, 0), 0)
-    THEN charge_shifted(price, quantity + coalesce(prior, 0), shift)
-        - CASE WHEN prior IS NULL THEN CAST(0 AS DECIMAL(18, 4)) ELSE charge_shifted(price, prior, shift) END
+    THEN added(list_transform([quantity + coalesce(prior, 0), prior], lambda total: charge_shifted(price, total, shift)), prior)
 END);
 
 -- Step 7, percentages: what is left of an amount after each in turn has been taken off the remainder, rounded.

@@ -185,23 +185,22 @@ WITH reports AS (
         END) AS metered_before
     FROM splits
 ), full_periods AS (
-    SELECT *, CASE WHEN NOT is_metered THEN rate_part(price, coalesce(billed_quantity, default_number), 1, 1) END AS full_amount
-    FROM units
+    SELECT *, rated_parts[1] AS full_amount
+    FROM (SELECT *, CASE WHEN NOT is_metered THEN rate_parts(price, coalesce(billed_quantity, default_number), [
+              struct_pack(part := 1::BIGINT, whole := 1::BIGINT),
+              CASE WHEN ticks <> period_ticks THEN struct_pack(part := ticks, whole := period_ticks) END,
+              CASE WHEN days <> period_days THEN struct_pack(part := days, whole := period_days) END,
+              CASE WHEN part <> whole THEN struct_pack(part := part, whole := whole) END]) END AS rated_parts
+          FROM units)
 ), prorated AS (
     SELECT *,
-        CASE
-            WHEN ticks = period_ticks THEN direction * full_amount
-            ELSE direction * rate_part(price, coalesce(billed_quantity, default_number), ticks, period_ticks)
-        END AS second_amount,
-        CASE
-            WHEN days = period_days THEN direction * full_amount
-            ELSE direction * rate_part(price, coalesce(billed_quantity, default_number), days, period_days)
-        END AS day_amount
+        direction * CASE WHEN ticks = period_ticks THEN full_amount ELSE rated_parts[2] END AS second_amount,
+        direction * CASE WHEN days = period_days THEN full_amount ELSE rated_parts[3] END AS day_amount
     FROM full_periods
 ), repriced AS (
     SELECT *, CASE
         WHEN NOT is_metered AND part = whole AND whole > 0 THEN direction * full_amount
-        WHEN NOT is_metered THEN direction * rate_part(price, coalesce(billed_quantity, default_number), part, whole)
+        WHEN NOT is_metered THEN direction * rated_parts[4]
         ELSE rate_units(price, billed_total, billed_before, events, prior_events) * CASE WHEN is_charged_later THEN 0 ELSE 1 END
     END AS repriced_amount
     FROM prorated
@@ -216,6 +215,8 @@ WITH reports AS (
 ), compared AS (
     SELECT *,
         is_metered AND amount <> repriced_amount AS is_off,
+        CASE WHEN is_metered AND amount <> repriced_amount THEN list_transform(
+            [1, -1], lambda shift: rate_shifted(price, billed_quantity, prior_billed, shift)) END AS shifted,
         CASE WHEN percents IS NULL THEN expected_amount ELSE less_percents(expected_amount, percents, price.rounding) END AS expected_net
     FROM expected
 )
@@ -226,8 +227,7 @@ SELECT line_no, item_no, override_id, card, cutoff_at,
     CAST(expected_amount AS DECIMAL(18, 4)) AS expected_amount,
     CAST(repriced_amount AS DECIMAL(18, 4)) AS repriced_amount,
     CASE WHEN is_off THEN rate_other_mode(price, billed_quantity, prior_billed) END AS other_mode_amount,
-    CASE WHEN is_off THEN rate_shifted(price, billed_quantity, prior_billed, 1) END AS shift_up_amount,
-    CASE WHEN is_off THEN rate_shifted(price, billed_quantity, prior_billed, -1) END AS shift_down_amount,
+    shifted[1] AS shift_up_amount, shifted[2] AS shift_down_amount,
     full_amount,
     CAST(second_amount AS DECIMAL(18, 4)) AS second_amount,
     CAST(day_amount AS DECIMAL(18, 4)) AS day_amount,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import trueup
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 AS_OF = "2026-11-03T06:00:00Z"
@@ -84,32 +85,27 @@ FAULTS = ",".join(f"TU-{number:02}" for number in (1, 2, 5, 6, 13, 19, 20, 22, 3
 @pytest.fixture(scope="session")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example company's folder, with faults of every category."""
-    folder = tmp_path_factory.mktemp("books") / "company"
-    made = by_process(
-        folder.parent,
-        "example",
-        folder,
-        "--customers",
-        60,
-        "--seed",
-        5,
-        "--faults",
-        FAULTS,
-        "--as-of",
-        AS_OF,
-    )
-    assert made.returncode == 0, made.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        """Has the command make it."""
+        more = ("--customers", 60, "--seed", 5, "--faults", FAULTS, "--as-of", AS_OF)
+        made = by_process(folder, "example", folder / "company", *more)
+        assert made.returncode == 0, made.stderr
+
+    return made_once("books", tmp_path_factory, make) / "company"
 
 
 @pytest.fixture(scope="session")
 def filled(books: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the company imported and every rule run."""
-    home = tmp_path_factory.mktemp("filled") / "home"
-    for arguments in (("import", books), ("run", "--as-of", AS_OF)):
-        done = by_process(home, *arguments)
-        assert done.returncode == 0, done.stderr
-    return home
+
+    def make(folder: Path) -> None:
+        """Has the commands fill it."""
+        for arguments in (("import", books), ("run", "--as-of", AS_OF)):
+            done = by_process(folder / "home", *arguments)
+            assert done.returncode == 0, done.stderr
+
+    return made_once("filled", tmp_path_factory, make) / "home"
 
 
 @pytest.fixture

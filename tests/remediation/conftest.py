@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_once import made_once
 from tests.peers.stripe.process import Peer, running
 from tests.remediation.house import AS_OF, House, company, filled, house
 
@@ -27,9 +28,12 @@ RULES = {
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the books, and a home into which they were synced and four rules run."""
-    folder = tmp_path_factory.mktemp("synced")
-    filled(folder, company(folder / "books", faults=",".join(RULES)), *RULES.values())
-    return folder
+
+    def make(folder: Path) -> None:
+        """Makes the company and syncs it."""
+        filled(folder, company(folder / "books", faults=",".join(RULES)), *RULES.values())
+
+    return made_once("synced", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="module")
