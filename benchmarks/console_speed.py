@@ -33,6 +33,7 @@ from store import operational
 from store.operational_tables import Signal
 from store.warehouse import Warehouse
 from web import create_app
+from web.server import settle
 
 KB = 1024
 RULES = Path(__file__).parents[1] / "rules"
@@ -69,6 +70,8 @@ class Measured:
         warehouse.near.gather()  # as a console has done that runs for a few seconds
         self.app = _app(engine, warehouse)
         self.client: FlaskClient = self.app.test_client()
+        self.client.get("/signals")
+        settle()  # as the server does once it answers
         self.statements = 0
         event.listen(engine, "before_cursor_execute", self._count)
 

@@ -131,8 +131,7 @@ _KINDS = (FindingInvoice.under, FindingInvoice.over, FindingInvoice.exposure)
 
 def _on(invoices: Collection[str], *columns: Any) -> Any:
     """What current findings of open signals say of the invoices."""
-    named = select(*columns).join(Signal, Signal.id == FindingInvoice.signal_id)
-    return named.where(among(FindingInvoice.invoice_id, invoices), unindexed(Signal.is_open).is_(True))
+    return select(*columns).where(among(FindingInvoice.invoice_id, invoices))
 
 
 def _current() -> Select[Signal, StoredFinding]:

@@ -1,4 +1,7 @@
-"""Which invoices the findings of signals name, with their money: kept by triggers on `findings`, and never written."""
+"""Which invoices the findings of open signals name, with their money: kept by triggers, and never written.
+
+The triggers are on `findings` and on the status of `signals` (migration 0021).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ from store.operational_tables import Id, Table
 
 
 class FindingInvoice(Table):
-    """A current finding with money, and one of the invoices among its records."""
+    """A current finding of an open signal, with money, and one of the invoices among its records."""
 
     __tablename__ = "finding_invoices"
-    __table_args__ = (Index("ix_finding_invoices_finding", "finding_id"),)
+    __table_args__ = (
+        Index("ix_finding_invoices_finding", "finding_id"),
+        Index("ix_finding_invoices_signal", "signal_id"),
+        {"sqlite_with_rowid": False},  # the rows of an invoice lie together
+    )
 
     invoice_id: Mapped[str] = mapped_column(Text, primary_key=True)
     finding_id: Mapped[int] = mapped_column(Id, ForeignKey("findings.id", ondelete="CASCADE"), primary_key=True)

@@ -36,8 +36,9 @@ def named(session: Session) -> set[tuple[Any, ...]]:
 
 
 def renamed(session: Session) -> set[tuple[Any, ...]]:
-    """The same from the records of the findings that are current and have money."""
-    current = select(StoredFinding).where(StoredFinding.gone_since.is_(None), StoredFinding.currency.is_not(None))
+    """The same from the records of the findings of open signals that are current and have money."""
+    is_named = (StoredFinding.gone_since.is_(None), StoredFinding.currency.is_not(None), Signal.is_open.is_(True))
+    current = select(StoredFinding).join(Signal, Signal.id == StoredFinding.signal_id).where(*is_named)
     return {
         (record.removeprefix("invoice:"), each.id, each.signal_id, each.currency, each.under, each.over, each.exposure)
         for each in session.scalars(current)

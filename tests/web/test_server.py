@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import os
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import waitress
 from flask import Flask
 
-from web.server import close
+from web.server import announce, close
 
 
 def test_a_request_that_outlives_the_server_writes_into_no_file_that_was_opened_since(tmp_path: Path) -> None:
@@ -39,3 +40,18 @@ def test_a_request_that_outlives_the_server_writes_into_no_file_that_was_opened_
     for number in held:
         os.close(number)
     assert {each.read_bytes() for each in databases} == {b"SQLite format 3"}
+
+
+def test_once_it_answers_what_it_has_loaded_is_looked_through_no_more() -> None:
+    app = Flask("quick")
+    app.add_url_rule("/signals", "signals", lambda: "here")
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=1)
+    threading.Thread(target=server.run, daemon=True).start()
+    told: list[tuple[str, int]] = []
+    try:
+        announce("127.0.0.1", server.effective_port, lambda url: told.append((url, gc.get_freeze_count())))
+        assert [url for url, _ in told] == [f"http://127.0.0.1:{server.effective_port}"]
+        assert told[0][1] > 10_000, "Python's collector has nothing of it to look through"
+    finally:
+        gc.unfreeze()
+        close(server)

@@ -56,7 +56,7 @@ def upgrade() -> None:
     drop_index("ix_signals_closed", "signals")
     create_index("ix_signals_closed", "signals", ["is_open", "status_at", "assignee", "severity", "first_seen"])
     _name_invoices()
-    if get_bind().dialect.name == "postgresql":
+    if not _is_sqlite():
         execute(
             f"CREATE VIEW signal_groups AS SELECT {_alike()}, {_sums()} FROM signals GROUP BY {_alike(named=False)}"
         )
@@ -73,7 +73,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Pages count by themselves again."""
-    if get_bind().dialect.name == "postgresql":
+    if not _is_sqlite():
         execute("DROP VIEW signal_groups")
     else:
         for name in ("signals_counted", "signals_uncounted", "signals_recounted"):
@@ -103,7 +103,7 @@ def _fill() -> None:
 
 
 def _name_invoices() -> None:
-    """The invoices that current findings with money name, and triggers that keep them."""
+    """The invoices that current findings of open signals name, and triggers that keep them."""
     key = BigInteger().with_variant(Integer, "sqlite")
     create_table(
         "finding_invoices",
@@ -113,44 +113,55 @@ def _name_invoices() -> None:
         *(Column(name, BigInteger(), nullable=False) for name in MONEY),
         PrimaryKeyConstraint("invoice_id", "finding_id"),
         ForeignKeyConstraint(["finding_id"], ["findings.id"], ondelete="CASCADE"),
+        sqlite_with_rowid=False,
     )
-    create_index("ix_finding_invoices_finding", "finding_invoices", ["finding_id"])
-    money = _quoted(MONEY, "f.")
-    is_sqlite = get_bind().dialect.name == "sqlite"
-    record = "r.value" if is_sqlite else "r.value #>> '{}'"
-    records = "json_each(f.records)" if is_sqlite else "jsonb_array_elements(f.records)"
-    own = (
-        f"INSERT INTO finding_invoices SELECT DISTINCT substr({record}, 9), f.id, f.signal_id, f.currency, {money}"
-        f" FROM findings AS f, {records} AS r WHERE f.gone_since IS NULL AND f.currency IS NOT NULL"
-        f" AND {'json_type(f.records)' if is_sqlite else 'jsonb_typeof(f.records)'} = 'array'"
-        f" AND {record} LIKE 'invoice:%'"
+    for name in ("finding", "signal"):
+        create_index(f"ix_finding_invoices_{name}", "finding_invoices", [f"{name}_id"])
+    execute(_named())
+    events = (
+        ("findings", "named", "INSERT", "", "finding_id", "f.id"),
+        ("findings", "renamed", f"UPDATE OF {_quoted(NAMED)}", "", "finding_id", "f.id"),
+        ("signals", "renamed", "UPDATE OF status", "WHEN (OLD.is_open <> NEW.is_open)", "signal_id", "f.signal_id"),
     )
-    execute(own.replace(":", "\\:"))
-    kept = f"DELETE FROM finding_invoices WHERE finding_id = NEW.id; {own} AND f.id = NEW.id;".replace(":", "\\:")
-    events = (("named", "INSERT"), ("renamed", f"UPDATE OF {_quoted(NAMED)}"))
-    if is_sqlite:
-        for name, event in events:
-            execute(f"CREATE TRIGGER findings_{name} AFTER {event} ON findings BEGIN {kept} END")
-        return
-    execute(f"CREATE FUNCTION name_invoices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {kept} RETURN NULL; END $$")
-    for name, event in events:
-        execute(
-            f"CREATE TRIGGER findings_{name} AFTER {event} ON findings FOR EACH ROW EXECUTE FUNCTION name_invoices()"
-        )
+    for table, name, event, when, kept_by, own in events:
+        kept = f"DELETE FROM finding_invoices WHERE {kept_by} = NEW.id; {_named()} AND {own} = NEW.id;"
+        if _is_sqlite():
+            execute(f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} {when} BEGIN {kept} END")
+            continue
+        function = f"{table}_{name}()"
+        execute(f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {kept} RETURN NULL; END $$")
+        each = f"FOR EACH ROW {when} EXECUTE FUNCTION {function}"
+        execute(f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} {each}")
+
+
+def _named() -> str:
+    """Has every such invoice as a row; more conditions on the finding `f` may follow."""
+    record = "r.value" if _is_sqlite() else "r.value #>> '{}'"
+    records = "json_each(f.records)" if _is_sqlite() else "jsonb_array_elements(f.records)"
+    kind = "json_type" if _is_sqlite() else "jsonb_typeof"
+    return (
+        f"INSERT INTO finding_invoices SELECT DISTINCT substr({record}, 9), f.id, f.signal_id, f.currency,"
+        f" {_quoted(MONEY, 'f.')} FROM findings AS f, {records} AS r WHERE f.gone_since IS NULL"
+        f" AND f.currency IS NOT NULL AND {kind}(f.records) = 'array' AND {record} LIKE 'invoice\\:%'"
+        " AND EXISTS (SELECT 1 FROM signals AS s WHERE s.id = f.signal_id AND s.is_open)"
+    )
 
 
 def _forget_invoices() -> None:
-    is_sqlite = get_bind().dialect.name == "sqlite"
-    for name in ("named", "renamed"):
-        execute(f"DROP TRIGGER findings_{name}{'' if is_sqlite else ' ON findings'}")
-    if not is_sqlite:
-        execute("DROP FUNCTION name_invoices()")
+    for table, name in (("findings", "named"), ("findings", "renamed"), ("signals", "renamed")):
+        execute(f"DROP TRIGGER {table}_{name}{'' if _is_sqlite() else f' ON {table}'}")
+        if not _is_sqlite():
+            execute(f"DROP FUNCTION {table}_{name}()")
     drop_table("finding_invoices")
+
+
+def _is_sqlite() -> bool:
+    return bool(get_bind().dialect.name == "sqlite")
 
 
 def _seconds(first: str, second: str) -> str:
     """Whole seconds from one instant to the other, never below zero; null where one of them is."""
-    if get_bind().dialect.name == "sqlite":
+    if _is_sqlite():
         return f"max(CAST(strftime('%s', {second}) AS INTEGER) - CAST(strftime('%s', {first}) AS INTEGER), 0)"
     span = f"floor(extract(epoch FROM {second} - {first}))"
     return f"CASE WHEN {span} < 0 THEN 0 ELSE {span} END"
