@@ -13,7 +13,7 @@ from decimal import Decimal
 from detector.invoice_records import credit_notes
 from detector.line_rating import Expected, expected_lines
 from detector.line_records import Line
-from detector.line_terms import Around, Terms, is_of
+from detector.line_terms import Around, Terms
 
 _NOTHING = Decimal(0)
 
@@ -77,8 +77,7 @@ def _first_for_period(around: Around, line: Line, terms: Terms) -> Line | None:
     """The item's first line of the kind for the period that charges all of it."""
     alike = (
         each
-        for each in around.billed
+        for each in around.billed(terms)
         if (each.kind, each.period, each.proration) == (line.kind, line.period, False)
-        and is_of(each, terms.item_id, terms.subscription_id, terms.price_id)
     )
     return next(alike, None)

@@ -12,14 +12,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.dialects import BOOKS, Dialect
-from billing.discounts import DiscountedLine, amounts_left
+from billing.discounts import amounts_left
 from billing.periods import BadDurationError, Period, UnknownTimezoneError, period_containing
 from billing.prices import Problem
 from billing.proration import WHOLE
 from billing.rating import Before, Rating
 from billing.splits import rate_split
 from detector.line_records import Line
-from detector.line_terms import Around, HeldPrice, Terms, discounts_for, find_terms, held_price, is_of
+from detector.line_terms import Around, HeldPrice, Terms, discounts_for, find_terms, held_price
 from detector.line_usage import Report, Stretch, Usage, reports_for, usages_of
 from detector.other_terms import OtherTerms
 
@@ -281,12 +281,10 @@ def _lines_before(around: Around, held: _Held) -> list[Line]:
     part_start = max(full.start, price.since) if price.since else full.start
     if period.start <= part_start:
         return []
-    terms = held.terms
     earlier = {
         each.period_start: each
-        for each in reversed(around.billed)
+        for each in reversed(around.billed(held.terms))
         if each.kind == "usage"
-        and is_of(each, terms.item_id, terms.subscription_id, terms.price_id)
         and each.period
         and part_start <= each.period.start < period.start
         and each.period.end <= period.start
@@ -304,7 +302,5 @@ def _closes_period(period: Period, basis: Basis) -> bool:
 
 def _left_by_earlier_lines(around: Around, line: Line) -> dict[str, Decimal]:
     """What the invoice's lines before this one leave of its fixed discounts."""
-    invoice = around.invoice
-    before = [each for each in invoice.lines if each.line_id < line.line_id]
-    discounted = [DiscountedLine(each.line_id, each.amount, discounts_for(invoice, each)) for each in before]
-    return amounts_left(discounted, line.currency, rounding=around.books.dialect(line.integration).rounding)
+    before = [each for each in around.invoice.discounted if each.line_id < line.line_id]
+    return amounts_left(before, line.currency, rounding=around.books.dialect(line.integration).rounding)

@@ -8,13 +8,13 @@ Every table is read once for all of them, by its keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from billing.discounts import Discount, Scope
+from billing.discounts import Discount, DiscountedLine, Scope
 from billing.prices import TIERED, Override, Price, Tier, overridden, tiers_from
 from detector import attribution
 from detector.line_records import Books, Line, Row, lines_of_invoice, lines_of_items
@@ -108,6 +108,13 @@ _FROM_PRICE = ("cadence", "meter_id", "event_type", "aggregation", "value_proper
 _CHARGED_BY_NOTHING: Row = dict.fromkeys(("price_name", "price_plan_id", *_FROM_PRICE, "catalog"))
 
 
+Owner = str | tuple[str | None, str | None] | None
+"""An item by its id, or by its subscription and its price."""
+
+Scoped = tuple[Scope, str | None]
+"""An item, a subscription or a customer, by its id where there may be several."""
+
+
 @dataclass(eq=False)
 class Around:
     """Lines of one invoice and what the books hold around them; each table is read when it is first asked for.
@@ -155,22 +162,48 @@ class Around:
         return self.books.rows(_OVERRIDES, customer=self.customer_id)
 
     @cached_property
-    def discounts(self) -> Sequence[Row]:
-        """The discounts of the customer, the subscriptions and the items."""
+    def items_by_owner(self) -> Mapping[Owner, Sequence[Row]]:
+        """The items by what lines of theirs may name."""
+        found: dict[Owner, list[Row]] = {}
+        for item in self.items:
+            for owner in (item["item_id"], (item["subscription_id"], item["price_id"])):
+                found.setdefault(owner, []).append(item)
+        return found
+
+    @cached_property
+    def discounts(self) -> Mapping[Scoped, Sequence[Discount]]:
+        """The discounts of the customer, the subscriptions and the items, by what they are for."""
         items = {*(line.item_id for line in self.lines), *(item["item_id"] for item in self.items)} - {None}
         subscriptions = {
             *(line.subscription_id for line in self.lines),
             *(item["subscription_id"] for item in self.items),
         } - {None}
-        return self.books.rows(
-            _DISCOUNTS, items=tuple(items), subscriptions=tuple(subscriptions), customer=self.customer_id
-        )
+        of = {"items": tuple(sorted(items)), "subscriptions": tuple(sorted(subscriptions))}
+        found: dict[Scoped, list[Discount]] = {}
+        for row in self.books.rows(_DISCOUNTS, customer=self.customer_id, **of):
+            discount = _discount(row)
+            found.setdefault((discount.scope, row["item_id"] or row["subscription_id"]), []).append(discount)
+        return found
 
     @cached_property
-    def billed(self) -> Sequence[Line]:
-        """The usage and recurring lines of the items on every invoice that is not void, by when it was made."""
+    def discounted(self) -> Sequence[DiscountedLine]:
+        """The lines with the discounts that count for them as they stand."""
+        return [DiscountedLine(line.line_id, line.amount, discounts_for(self, line)) for line in self.lines]
+
+    @cached_property
+    def _billed(self) -> Mapping[Owner, Sequence[Line]]:
         items = {item["item_id"] for item in self.items}
-        return lines_of_items(self.books, self.integration, items, {item["subscription_id"] for item in self.items})
+        subscriptions = {item["subscription_id"] for item in self.items}
+        found: dict[Owner, list[Line]] = {}
+        for line in lines_of_items(self.books, self.integration, items, subscriptions):
+            found.setdefault(owner_of(line), []).append(line)
+        return found
+
+    def billed(self, terms: Terms) -> Sequence[Line]:
+        """The usage and recurring lines of an item on every invoice that is not void, by when it was made."""
+        unnamed = self._billed.get((terms.subscription_id, terms.price_id), ())
+        found = [*self._billed.get(terms.item_id, ()), *unnamed]
+        return sorted(found, key=lambda line: (line.invoice_created_at, line.line_id)) if unnamed else found
 
     @cached_property
     def subjects(self) -> Sequence[attribution.Subject]:
@@ -223,11 +256,9 @@ class Around:
         return self.books.rows(query, integration=self.integration, ids=known) if known else []
 
 
-def is_of(line: Line, item_id: str, subscription_id: str, price_id: str) -> bool:
-    """Whether a line belongs to an item: by the item that it names, else by its subscription and its price."""
-    if line.item_id is not None:
-        return line.item_id == item_id
-    return (line.subscription_id, line.price_id) == (subscription_id, price_id)
+def owner_of(line: Line) -> Owner:
+    """By what a line belongs to an item: the item that it names, else its subscription and its price."""
+    return (line.subscription_id, line.price_id) if line.item_id is None else line.item_id
 
 
 def find_terms(around: Around, line: Line) -> Terms | None:
@@ -235,7 +266,7 @@ def find_terms(around: Around, line: Line) -> Terms | None:
 
     Of several the latest that was active when the line's period began, else the latest.
     """
-    named = [item for item in around.items if is_of(line, item["item_id"], item["subscription_id"], item["price_id"])]
+    named = around.items_by_owner.get(owner_of(line))
     if not named or line.period_start is None:
         return None
     start = line.period_start
@@ -315,15 +346,9 @@ def discounts_for(around: Around, line: Line, terms: Terms | None = None) -> tup
         return ()
     item = terms.item_id if terms else line.item_id
     subscription = terms.subscription_id if terms else line.subscription_id
-    discounts = (_discount(row) for row in around.discounts if _applies(row, item, subscription))
-    return tuple(discount for discount in discounts if discount.counts_at(line.period_start))
-
-
-def _applies(row: Row, item: str | None, subscription: str | None) -> bool:
-    """Whether a discount of the customer's is for an item of a subscription."""
-    if row["item_id"] is not None:
-        return bool(row["item_id"] == item)
-    return row["subscription_id"] in (None, subscription)
+    scopes = ((Scope.ITEM, item), (Scope.SUBSCRIPTION, subscription), (Scope.CUSTOMER, None))
+    found = (discount for scoped in scopes for discount in around.discounts.get(scoped, ()))
+    return tuple(discount for discount in found if discount.counts_at(line.period_start))
 
 
 def _service_start(row: Row) -> datetime | None:

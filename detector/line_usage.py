@@ -169,14 +169,14 @@ def reports_for(around: Around, of: Sequence[tuple[Terms, Period]]) -> list[tupl
         return []
     items = tuple({terms.item_id for terms, _ in of})
     start, end = min(period.start for _, period in of), max(period.end for _, period in of)
-    found = around.books.rows(_REPORTS, items=items, start=start, end=end)
+    found: dict[str, list[Row]] = {}
+    for row in around.books.rows(_REPORTS, items=items, start=start, end=end):
+        found.setdefault(row["item_id"], []).append(row)
     return [
         tuple(
             Report(Period(row["period_start"], row["period_end"]), row["quantity"], row["recorded_at"])
-            for row in found
-            if row["item_id"] == terms.item_id
-            and row["period_start"] >= period.start
-            and row["period_end"] <= period.end
+            for row in found.get(terms.item_id, ())
+            if row["period_start"] >= period.start and row["period_end"] <= period.end
         )
         for terms, period in of
     ]
