@@ -58,7 +58,6 @@ __all__ = [
     "as_json",
     "entities",
     "export",
-    "facets",
     "groups",
     "matching",
     "number",
@@ -105,11 +104,6 @@ def page(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> Pa
     wanted = searched(session, wanted)
     items, following = keyset.page(session, wanted, now, limit)
     return Page(tuple(items), overview(session, wanted, now), following)
-
-
-def facets(session: Session, wanted: Filter, now: datetime) -> Mapping[str, list[tuple[str | None, int]]]:
-    """For each facet its values with counts; a page has them too, as `page.all.facets`."""
-    return overview(session, searched(session, wanted), now).facets
 
 
 def groups(session: Session, wanted: Filter, now: datetime, limit: int = 50) -> list[Group]:

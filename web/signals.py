@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector import inbox, merged, views
-from detector.inbox import Filter, Total
+from detector.inbox import Filter, Overview, Total
 from store import operational
 from store.operational_tables import SignalImpact
 from web import addresses, freshness, next_run
@@ -65,12 +65,15 @@ def listed() -> tuple[str, int] | Response:
         if default and default.query and not request.args:
             return redirect(f"/signals?{default.query}")
         values = _grouped(session, wanted) if wanted.group else _ungrouped(session, wanted)
+        counted: Overview = values.pop("counted")
         return show(
             "inbox.html",
             wanted=wanted,
             views=tabs(session, wanted, kept, default),
             query=addresses.address(wanted).partition("?")[2],
-            facets=_facets(session, wanted),
+            total=counted.total,
+            sums=sums(counted.totals),
+            facets=_facets(counted, wanted),
             chips=addresses.chips(wanted),
             sorts=[(name, title, addresses.address(wanted, sort=name)) for name, title in SORTS.items()],
             groupings=[(name, title, addresses.address(wanted, group=name)) for name, title in GROUPS.items()],
@@ -93,8 +96,7 @@ def _ungrouped(session: Session, wanted: Filter) -> dict[str, Any]:
     lines = inbox.sparklines(session, page.items)
     return {
         "page": page,
-        "total": page.total,
-        "sums": sums(page.totals),
+        "counted": page.all,
         "sparks": _sparks(lines),
         "wide": any(_is_long(one) for item in page.items for one in item.impacts),
         "following": addresses.address(wanted, after=page.next) if page.next else None,
@@ -115,7 +117,7 @@ def _sparks(lines: Mapping[int, Sequence[Decimal]]) -> dict[int, Markup]:
 def _grouped(session: Session, wanted: Filter) -> dict[str, Any]:
     listed = inbox.page(session, replace(wanted, group="", after=""), now(), limit=1)
     groups = inbox.groups(session, wanted, now())
-    return {"groups": groups, "total": listed.total, "sums": sums(listed.totals), "following": None}
+    return {"groups": groups, "counted": listed.all, "following": None}
 
 
 def sums(totals: Sequence[Total]) -> list[Sum]:
@@ -129,10 +131,12 @@ def sums(totals: Sequence[Total]) -> list[Sum]:
     return found
 
 
-def _facets(session: Session, wanted: Filter) -> list[tuple[str, list[addresses.Choice]]]:
+def _facets(found: Overview, wanted: Filter) -> list[tuple[str, list[addresses.Choice]]]:
     """What the list can be narrowed by: facets with a choice, or with one that is made."""
-    counted = inbox.facets(session, wanted, now())
-    counted["severity"].sort(key=lambda pair: SEVERITIES.index(pair[0] or "info"), reverse=True)
+    counted = dict(found.facets)
+    counted["severity"] = sorted(
+        counted["severity"], key=lambda pair: SEVERITIES.index(pair[0] or "info"), reverse=True
+    )
     listed = [(title, addresses.choices(wanted, field, counted[field])) for field, title in addresses.FACETS.values()]
     status = [
         addresses.Choice(value, count, wanted.status == value, addresses.address(wanted, status=value))

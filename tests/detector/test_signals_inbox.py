@@ -161,7 +161,7 @@ def test_a_signal_in_several_currencies_counts_in_each(engine: Engine) -> None:
 
 def test_each_facet_is_counted_as_if_it_were_not_set(company: Engine) -> None:
     with operational.reading(company) as session:
-        facets = inbox.facets(session, Filter(severity=("medium",)), NOW)
+        facets = inbox.overview(session, Filter(severity=("medium",)), NOW).facets
     assert facets["severity"] == [("critical", 4), ("medium", 1)]
     assert facets["rule"] == [("zero_usage", 1)]
     assert facets["status"] == [("unhandled", 1)]
