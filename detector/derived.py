@@ -155,12 +155,11 @@ def build(
 
 @contextmanager
 def _one_transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Everything within sees one state of the books, and the lake's catalog is asked once; joins the caller's."""
-    try:
-        con.begin()
-    except duckdb.TransactionException:
-        yield
-        return
+    """Everything within sees one state of the books, and the lake's catalog is asked once.
+
+    The caller has no transaction open: DuckDB, asked to begin another, would abort that one.
+    """
+    con.begin()
     try:
         yield
     except BaseException:
