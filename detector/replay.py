@@ -272,28 +272,39 @@ class _Watch:
         self.why = ""
 
     def reason(self) -> str:
-        """Why to stop; empty while there is no reason."""
-        if not self.why and time.perf_counter() - self._began > self._limits.seconds:
-            self.why = f"stopped at the limit of {self._limits.seconds:g} s"
+        """Why to go no further; empty while there is no reason."""
         if not self.why and self.findings > self._limits.findings:
             self.why = f"stopped at the limit of {self._limits.findings:,} findings"
+        return self.why or self._urgent()
+
+    def _urgent(self) -> str:
+        """Why to leave off in the middle; findings that are there already are taken in first."""
+        if not self.why and time.perf_counter() - self._began > self._limits.seconds:
+            self.why = f"stopped at the limit of {self._limits.seconds:g} s"
         if not self.why and self._stop():
             self.why = CANCELLED
         return self.why
 
     @contextmanager
     def over(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Looks after a connection for as long as the block lasts."""
+        """Looks after a connection for as long as the block lasts.
+
+        What is left by Ctrl-C is interrupted: another thread of DuckDB may still work at the query, and to close the
+        connection would wait for it.
+        """
         over = threading.Event()
         thread = threading.Thread(target=self._look, args=(con, over), daemon=True)
         thread.start()
         try:
             yield
+        except KeyboardInterrupt:
+            con.interrupt()
+            raise
         finally:
             over.set()
             thread.join()
 
     def _look(self, con: duckdb.DuckDBPyConnection, over: threading.Event) -> None:
         while not over.wait(LOOK):
-            if self.reason():
+            if self._urgent():
                 con.interrupt()
