@@ -289,15 +289,15 @@ class _Watch:
     def over(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Looks after a connection for as long as the block lasts.
 
-        What is left by Ctrl-C is interrupted: another thread of DuckDB may still work at the query, and to close the
-        connection would wait for it.
+        What is left by Ctrl-C is interrupted: DuckDB gives up the query in one thread (as a RuntimeError), another one may
+        still work at it, and to close the connection would wait for that without end.
         """
         over = threading.Event()
         thread = threading.Thread(target=self._look, args=(con, over), daemon=True)
         thread.start()
         try:
             yield
-        except KeyboardInterrupt:
+        except BaseException:
             con.interrupt()
             raise
         finally:
