@@ -289,7 +289,7 @@ class _Watch:
     def over(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Looks after a connection for as long as the block lasts.
 
-        What is left by Ctrl-C is interrupted: DuckDB gives up the query in one thread (as a RuntimeError), another one may
+        What is left by Ctrl-C is interrupted: DuckDB gives up the query in one thread (as a RuntimeError), another may
         still work at it, and to close the connection would wait for that without end.
         """
         over = threading.Event()
