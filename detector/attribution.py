@@ -41,12 +41,13 @@ def owned(
     names = {subject: f"subject_{place}" for place, subject in enumerate(dict.fromkeys(one for one, _, _ in spans))}
     if not names:
         return "FALSE", {}
-    always = ", ".join(f"${names[one]}" for one, since, until in spans if since <= start and until >= end)
+    always = {names[one] for one, since, until in spans if since <= start and until >= end}
     partly = [
         {"subject": one, "since": since, "until": until} for one, since, until in spans if since > start or until < end
     ]
-    either = [*([f"e.subject IN ({always})"] if always else []), *([_FOR_A_WHILE] if partly else [])]
+    asked = ", ".join(f"${name}" for name in sorted(always))
+    either = [*([f"e.subject IN ({asked})"] if always else []), *([_FOR_A_WHILE] if partly else [])]
     keys = ", ".join(f"hash(${name})" for name in names.values())
-    values: dict[str, object] = {name: subject for subject, name in names.items() if keyed or f"${name}" in always}
+    values: dict[str, object] = {name: subject for subject, name in names.items() if keyed or name in always}
     key = f"e.{KEY} IN ({keys}) AND " if keyed else ""
     return f"{key}({' OR '.join(either)})", values | ({"spans": partly} if partly else {})
