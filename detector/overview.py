@@ -9,7 +9,7 @@ their impacts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ from detector.inbox_filter import (
     is_of_groups,
     narrowing,
     narrowing_of_groups,
+    searched,
     urgent,
 )
 from detector.signal_content import SEVERAL
@@ -87,6 +88,7 @@ class _Part:
 
 def overview(session: Session, wanted: Filter, now: datetime) -> Overview:
     """The counts and sums of a filter, whatever page of it is looked at."""
+    wanted = searched(session, wanted)
     parts = [part for part in _parts(session, wanted, now) if part.is_shown(wanted.view)]
     matching = [part for part in parts if _matches(part, wanted)]
     facets = {name: _facet(parts, name, wanted) for name in FACETS}
@@ -144,32 +146,33 @@ def _parts(session: Session, wanted: Filter, now: datetime) -> Sequence[_Part]:
 
 
 def totals_by(
-    session: Session, key: SQLColumnExpression[Any], where: Sequence[ColumnElement[bool]], *, has_several: bool = True
+    session: Session, key: SQLColumnExpression[Any], where: Sequence[ColumnElement[bool]]
 ) -> dict[Any, tuple[Total, ...]]:
     """The money of the signals that match `where` per currency, by `key`.
 
     What a signal has in its one currency stands with it; only where there are several are its impacts read.
     """
-    single = select(key, Signal.money_in, *_sums(Signal), func.count()).where(*where, Signal.money_in != SEVERAL)
-    several = (
-        select(key, SignalImpact.currency, *_sums(SignalImpact), func.count())
-        .join(Signal, Signal.id == SignalImpact.signal_id)
-        .where(*where, Signal.money_in == SEVERAL)
-    )
-    found: dict[Any, dict[str, Total]] = {}
-    queries = [single.group_by(key, Signal.money_in), several.group_by(key, SignalImpact.currency)]
-    for query in queries if has_several else queries[:1]:
-        for value, currency, *sums, count in session.execute(query):
-            own = found.setdefault(value, {})
-            before = own.get(currency, Total(currency, Decimal(0), Decimal(0), Decimal(0), 0))
-            own[currency] = Total(
-                currency,
-                before.under + sums[0],
-                before.over + sums[1],
-                before.exposure + sums[2],
-                before.signals + count,
-            )
-    return {value: tuple(own[currency] for currency in sorted(own)) for value, own in found.items()}
+    query = select(key, Signal.money_in, *_sums(Signal), func.count()).where(*where, Signal.money_in.is_not(None))
+    rows = session.execute(query.group_by(key, Signal.money_in)).all()
+    found = {(value, each.currency): each for value, each in _totals_of(rows) if each.currency != SEVERAL}
+    if len(found) < len(rows):
+        several = (
+            select(key, SignalImpact.currency, *_sums(SignalImpact), func.count())
+            .join(Signal, Signal.id == SignalImpact.signal_id)
+            .where(*where, Signal.money_in == SEVERAL)
+        )
+        for value, each in _totals_of(session.execute(several.group_by(key, SignalImpact.currency))):
+            before = found.get((value, each.currency))
+            found[value, each.currency] = each if before is None else _plus(before, each)
+    by_key: dict[Any, list[Total]] = {}
+    for value, currency in sorted(found, key=lambda pair: pair[1]):
+        by_key.setdefault(value, []).append(found[value, currency])
+    return {value: tuple(own) for value, own in by_key.items()}
+
+
+def _totals_of(rows: Iterable[Any]) -> Iterator[tuple[Any, Total]]:
+    """Rows of a key, a currency, sums and a count."""
+    return ((value, Total(currency, *sums)) for value, currency, *sums in rows)
 
 
 def _sums(table: Any) -> list[Any]:

@@ -21,9 +21,6 @@ from store.operational_tables import Signal, SignalEntity, StoredFinding
 from store.operational_types import PLACES
 from store.unindexed import unindexed
 
-CHUNK = 500
-"""How many ids one statement names at most."""
-
 _INVOICE = "invoice:"
 
 
@@ -67,18 +64,6 @@ def of_customer(session: Session, customer: str) -> list[Share]:
         SignalEntity.customer_id == customer,
     )
     return _read(session, _current().where(StoredFinding.signal_id.in_(named), own.exists()))
-
-
-def of_invoices(session: Session, invoices: Sequence[str]) -> list[Share]:
-    """The findings that name one of the invoices as their subject or as affected."""
-    wanted, numbers = set(invoices), set[int]()
-    for start in range(0, len(invoices), CHUNK):
-        some = SignalEntity.entity_id.in_(invoices[start : start + CHUNK])
-        numbers.update(session.scalars(select(SignalEntity.signal_id).where(some, SignalEntity.type == "invoice")))
-    found = []
-    for start in range(0, len(numbers), CHUNK):
-        found += _read(session, _current().where(StoredFinding.signal_id.in_(sorted(numbers)[start : start + CHUNK])))
-    return [share for share in found if share.invoices & wanted]
 
 
 def on_all(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from detector import audited, covered, merged
 from detector.standing import Standing
+from detector.timeline_values import plain, restored
 from store.operational_tables import OPEN_STATUSES, Signal, SignalEvent
 from store.people_tables import Person
 
@@ -56,9 +57,6 @@ WAKES: Mapping[str, str] = {
 """What may end a snooze besides time."""
 
 PRIORITIES = ("P1", "P2", "P3", "P4")
-
-_MONEY = {"snoozed_amount"}
-_INSTANTS = {"snoozed_until", "snoozed_run", "suppressed_until", "resolved_at", "status_at"}
 
 
 class IllegalTransition(ValueError):  # noqa: N818 (named for what happened, as the states' table does)
@@ -296,7 +294,7 @@ def undo(session: Session, change_id: str, *, actor: str, now: datetime) -> Chan
         """What the signal was before the change. Raises where something else has changed it since."""
         event = by_signal[signal.id]
         _check_undo(signal, event, standing)
-        return {name: _value(name, value) for name, value in (event.before or {}).items()}
+        return {name: restored(name, value) for name, value in (event.before or {}).items()}
 
     change = _change(session, list(by_signal), _Deed("undo", f"undid {done[0].kind}", actor, now), restore)
     for event in change.events:
@@ -347,11 +345,11 @@ def load(session: Session, ids: Sequence[int]) -> list[Signal]:
 
 def _apply(signal: Signal, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Set the values; return the JSON of what was and of what is."""
-    before = {name: _plain(getattr(signal, name)) for name in values}
+    before = {name: plain(getattr(signal, name)) for name in values}
     for name, value in values.items():
         setattr(signal, name, value)
     signal.version += 1
-    return before, {name: _plain(value) for name, value in values.items()}
+    return before, {name: plain(value) for name, value in values.items()}
 
 
 def _note_action(signal: Signal, deed: _Deed) -> None:
@@ -431,24 +429,8 @@ def _check_undo(signal: Signal, event: SignalEvent, standing: Standing) -> None:
         raise IllegalTransition(f"{signal.label}: this change has been undone already")
     if event.kind == "found":
         raise IllegalTransition(f"{signal.label}: what a rule found cannot be undone; dismiss the signal instead")
-    if any(_plain(getattr(signal, name)) != value for name, value in (event.after or {}).items()):
+    if any(plain(getattr(signal, name)) != value for name, value in (event.after or {}).items()):
         raise IllegalTransition(f"{signal.label} has been changed since; change it back by hand")
     before = (event.before or {}).get("status")
     if signal.status in ("resolved", "false_positive") and before not in (None, "resolved", "false_positive"):
         _check_not_replaced(signal, standing)
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON keeps it."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return f"{value:.4f}" if isinstance(value, Decimal) else value
-
-
-def _value(name: str, value: Any) -> Any:
-    """The value as the signal's column takes it."""
-    if value is None:
-        return None
-    if name in _INSTANTS:
-        return datetime.fromisoformat(value)
-    return Decimal(value) if name in _MONEY else value

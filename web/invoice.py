@@ -28,7 +28,7 @@ def shown(id: str) -> tuple[str, int]:
     late = freshness.behind()
     with operational.reading(console().engine) as session:
         draft = gate.of_draft(session, row, late, now())
-        found = shares.of_invoices(session, [id])
+        money, _ = shares.on_all(session, [id])
     return show(
         "invoice.html",
         row=row,
@@ -38,7 +38,7 @@ def shown(id: str) -> tuple[str, int]:
         payments=payments,
         notes=notes,
         checked=invoice_check(explained),
-        money=shares.by_currency(found),
+        money=money,
         draft=draft,
         named=named_by(entity=id),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -115,9 +115,8 @@ def _sparks(lines: Mapping[int, Sequence[Decimal]]) -> dict[int, Markup]:
 
 
 def _grouped(session: Session, wanted: Filter) -> dict[str, Any]:
-    listed = inbox.page(session, replace(wanted, group="", after=""), now(), limit=1)
-    groups = inbox.groups(session, wanted, now())
-    return {"groups": groups, "counted": listed.all, "following": None}
+    counted = inbox.overview(session, wanted, now())
+    return {"groups": inbox.groups(session, wanted, now()), "counted": counted, "following": None}
 
 
 def sums(totals: Sequence[Total]) -> list[Sum]:

@@ -216,7 +216,7 @@ def customer(id: str) -> Response:
             "next": following,
         }
     with operational.reading(console().engine) as session:
-        return answer(200, {**told, "money": _money(shares.of_customer(session, id))})
+        return answer(200, {**told, "money": _money(shares.by_currency(shares.of_customer(session, id)))})
 
 
 @operation(
@@ -254,7 +254,7 @@ def invoice(id: str) -> Response:
     late = freshness.behind()
     with operational.reading(console().engine) as session:
         drafts = gate.of_draft(session, row, late, now())
-        money = _money(shares.of_invoices(session, [id]))
+        money = _money(shares.on_all(session, [id])[0])
         return answer(200, {**told, "gate": drafts.as_json() if drafts else None, "money": money})
 
 
@@ -399,11 +399,11 @@ def unusual() -> Response:
     return answer(200, {"series_months": found.months, "budgets": budgets})
 
 
-def _money(found: Sequence[shares.Share]) -> list[dict[str, Any]]:
+def _money(found: Sequence[shares.Sums]) -> list[dict[str, Any]]:
     return [
         {"currency": each.currency}
         | {kind: amount(getattr(each, kind), each.currency) for kind in ("under", "over", "exposure")}
-        for each in shares.by_currency(found)
+        for each in found
     ]
 
 
