@@ -100,7 +100,6 @@ MEANINGS: Mapping[str, str] = {
     "Stated": "What the invoice says.",
     "Status": "How far it has got: in Trueup for a signal, in its own system for a record.",
     "Still drafts": "Invoices of the run that can still be corrected.",
-    "Still open, estimated": "What open signals say is at risk; nothing of it is proven by a repair.",
     "Subject": "Whose usage it is, as the product names them.",
     "Taught": "When the model was made from the books.",
     "Target date": "The date that the record is about: its period or its due date.",
